@@ -1,0 +1,70 @@
+import { Type } from '@sinclair/typebox';
+import fp from 'fastify-plugin';
+import { ToolDetailSchema, ToolSummarySchema } from '../schemas/tool.ts';
+import type { Log } from '../src/core/log.ts';
+import type { Registry } from '../src/core/tool/registry-types.ts';
+import type { ToolViews } from '../src/core/tool/views.ts';
+
+export interface ToolRoutesOptions {
+  readonly registry: Registry;
+  readonly views: ToolViews;
+  readonly log: Log;
+}
+
+const NameSchema = Type.Object({ name: Type.String({ minLength: 1, maxLength: 64 }) }, { additionalProperties: false });
+type Named = { Params: { name: string } };
+
+/** The list of tools, one tool whole, and switching one on or off until the next start. */
+export default fp<ToolRoutesOptions>(
+  async (app, { registry, views, log }) => {
+    app.get(
+      '/v1/tools',
+      {
+        schema: {
+          tags: ['tools'],
+          summary: 'All loaded tools and whether each may be called now.',
+          response: { 200: Type.Object({ tools: Type.Array(ToolSummarySchema) }, { additionalProperties: false }) },
+        },
+      },
+      async () => ({ tools: registry.all().map((tool) => views.summary(tool)) }),
+    );
+
+    app.get<Named>(
+      '/v1/tools/:name',
+      {
+        schema: {
+          tags: ['tools'],
+          summary: 'One tool: schemas, limits, state.',
+          params: NameSchema,
+          response: { 200: ToolDetailSchema },
+        },
+      },
+      async (request) => views.detail(registry.get(request.params.name)),
+    );
+
+    for (const verb of ['enable', 'disable'] as const) {
+      app.post<Named>(
+        `/v1/tools/:name/${verb}`,
+        {
+          schema: {
+            tags: ['tools'],
+            summary: `${verb} a tool until the next start.`,
+            params: NameSchema,
+            response: { 200: ToolSummarySchema },
+          },
+        },
+        async (request) => {
+          const tool = registry.get(request.params.name);
+          registry.setEnabled(tool.definition.name, verb === 'enable');
+          log.info(verb === 'enable' ? 'tool.enabled' : 'tool.disabled', {
+            requestId: request.id,
+            tool: tool.definition.name,
+            principal: request.principal?.id,
+          });
+          return views.summary(registry.get(tool.definition.name));
+        },
+      );
+    }
+  },
+  { name: 'tools', dependencies: ['auth', 'principal-limit'] },
+);

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
+import type { Redis } from 'ioredis';
+import auth from '../plugins/auth.ts';
+import docs from '../plugins/docs.ts';
+import errors from '../plugins/errors.ts';
+import events from '../plugins/events.ts';
+import health from '../plugins/health.ts';
+import hostGuard from '../plugins/host-guard.ts';
+import mcp from '../plugins/mcp.ts';
+import metricsPlugin, { type Metrics } from '../plugins/metrics.ts';
+import operations from '../plugins/operations.ts';
+import overload from '../plugins/overload.ts';
+import principalLimit from '../plugins/principal-limit.ts';
+import rateLimit from '../plugins/rate-limit.ts';
+import requestContext from '../plugins/request-context.ts';
+import runs from '../plugins/runs.ts';
+import secrets from '../plugins/secrets.ts';
+import securityHeaders from '../plugins/security-headers.ts';
+import tools from '../plugins/tools.ts';
+import wordlists from '../plugins/wordlists.ts';
+import type { Gateway } from './gateway.ts';
+
+/** What an app needs besides its gateway; everything arrives as an argument. */
+export interface AppParts {
+  readonly metrics: Metrics;
+  /** Fastify's own few lines go through the same redaction as ours. */
+  readonly logger: FastifyServerOptions['loggerInstance'];
+  /** Shared rate-limit counters; in memory when absent. */
+  readonly redis?: Redis | undefined;
+  /** PEM texts; plain HTTP when absent. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa?: Buffer } | undefined;
+}
+
+/** Builds the HTTP side without listening. The order of registration is the way of a request, top to bottom. */
+export async function buildApp(gateway: Gateway, parts: AppParts): Promise<FastifyInstance> {
+  const { log, recorder } = gateway;
+  const app = newServer(gateway, parts);
+
+  // id and log line, then how errors look, what is measured and what every answer carries
+  await app.register(requestContext, { log });
+  await app.register(errors, { log });
+  await app.register(metricsPlugin, { metrics: parts.metrics });
+  await app.register(securityHeaders);
+  // right host and origin? overloaded? too many from this address? who is calling? too many of theirs?
+  await app.register(hostGuard, {
+    allowedHosts: gateway.allowedHosts,
+    allowedOrigins: gateway.allowedOrigins,
+    log,
+    recorder,
+  });
+  await app.register(overload, { maxEventLoopLagMs: gateway.config().health.maxEventLoopLagMs });
+  await app.register(rateLimit, { limits: () => gateway.config().rateLimit, redis: parts.redis, log, recorder });
+  await app.register(auth, { authenticator: gateway.authenticator, log, recorder });
+  await app.register(principalLimit);
+  // which operation
+  await app.register(docs, { version: gateway.version });
+  await app.register(health, { health: gateway.health });
+  await app.register(tools, { registry: gateway.registry, views: gateway.views, log });
+  await app.register(runs, { registry: gateway.registry, engine: gateway.engine });
+  await app.register(operations, {
+    startedAt: gateway.startedAt,
+    clock: gateway.clock,
+    stats: gateway.stats,
+    shownConfig: gateway.shownConfig,
+  });
+  await app.register(events, { bus: gateway.events, maxStreams: () => gateway.config().eventStreams, recorder });
+  await app.register(secrets, { secrets: gateway.secrets, log });
+  await app.register(wordlists, { wordlists: gateway.wordlists });
+  await app.register(mcp, {
+    registry: gateway.registry,
+    runs: gateway.engine,
+    log,
+    clock: gateway.clock,
+    recorder,
+    version: gateway.version,
+    limits: () => gateway.config().mcp,
+  });
+  return app;
+}
+
+/** Fastify's types make an HTTPS server another type; what plugins see of it is the same. */
+function newServer(gateway: Gateway, { logger, tls }: AppParts): FastifyInstance {
+  const config = gateway.config();
+  const options: FastifyServerOptions = {
+    ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
+    logController: new LogController({ disableRequestLogging: true }),
+    // Ids are ours: a caller's id in our log would let it forge the trail of somebody else's request.
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    bodyLimit: config.bodyLimitBytes,
+    trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
+    return503OnClosing: true,
+    forceCloseConnections: 'idle',
+    // Reject, never repair: Fastify's defaults would turn "5" into 5 and drop what it does not know.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: true } },
+    routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
+  };
+  if (tls === undefined) return Fastify(options);
+  const { cert, key, clientCa } = tls;
+  const https = {
+    cert,
+    key,
+    minVersion: 'TLSv1.2',
+    ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  } as const;
+  return Fastify({ ...options, https } as FastifyServerOptions);
+}

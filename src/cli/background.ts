@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DATA_FILES } from './gateway-process.ts';
+
+/** The log is set aside at a start once it is larger than this. */
+const LOG_BYTES = 67_108_864;
+
+/** The gateway process that was started here. */
+export interface BackgroundProcess {
+  readonly pid: number | undefined;
+  /** Undefined while it runs; then why it ended. */
+  readonly ended: () => string | undefined;
+}
+
+/** Starts the gateway detached from this terminal, its output appended to the log of the data directory (mode 0600). */
+export function startInBackground(root: string, dataDir: string, environment: NodeJS.ProcessEnv): BackgroundProcess {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const path = join(dataDir, DATA_FILES.log);
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES) renameSync(path, `${path}.1`);
+  const log = openSync(path, 'a', 0o600);
+  let ended: string | undefined;
+  // SIGUSR1 would open Node's inspector, and a tool of the same user id may send it.
+  const child = spawn(process.execPath, ['--disable-sigusr1', join(root, 'src', 'server.ts')], {
+    cwd: root,
+    detached: true,
+    env: environment,
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  child.once('error', (error) => (ended = error.message));
+  child.once('exit', (code, signal) => (ended = signal === null ? `exit code ${code}` : `signal ${signal}`));
+  child.unref();
+  return { pid: child.pid, ended: () => ended };
+}

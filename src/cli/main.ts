@@ -1,0 +1,77 @@
+import { dirname } from 'node:path';
+import { readEnvironment } from '../config.ts';
+import { toSallyportError } from '../core/errors.ts';
+import { type Command, EXIT } from './command.ts';
+import { configFaults } from './settings.ts';
+
+const USAGE = `Usage: sallyport VERB [ARGUMENTS]
+
+  up [--foreground] [--no-install]   make everything ready, start the gateway, wait until it answers
+  stop                               end it
+  restart                            stop, then up
+  status                             is it running, and how well
+  logs [--lines N] [--follow]        its log
+  validate                           check configuration and environment; every fault at once
+  doctor                             what is missing on this machine, and the command that mends it
+  keys create NAME --scope S [--scope S]... [--expires D] [--json]
+  keys list [--json]
+  keys revoke ID
+  run TOOL [--input JSON | KEY=VALUE...] [--timeout D] [--key-file FILE] [--json]
+  test [--nightly] [--no-install]    make everything ready and run the whole check
+  version
+  help
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the gateway is not running or cannot be reached.`;
+
+const VERBS: Record<string, () => Promise<Command>> = {
+  up: async () => (await import('./up.ts')).up,
+  stop: async () => (await import('./stop.ts')).stop,
+  restart: async () => (await import('./restart.ts')).restart,
+  status: async () => (await import('./status.ts')).status,
+  logs: async () => (await import('./logs.ts')).logs,
+  validate: async () => (await import('./validate.ts')).validate,
+  doctor: async () => (await import('./doctor.ts')).doctor,
+  keys: async () => (await import('./keys.ts')).keys,
+  run: async () => (await import('./run.ts')).run,
+  version: async () => (await import('./version.ts')).version,
+};
+
+const err = (line: string): void => console.error(line);
+const out = (line: string): void => console.log(line);
+
+/** Runs one verb and resolves to the exit code; never throws. */
+async function main([verb = 'help', ...args]: readonly string[], signal: AbortSignal): Promise<number> {
+  if (['help', '--help', '-h'].includes(verb)) {
+    out(USAGE);
+    return EXIT.ok;
+  }
+  const load = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+  if (load === undefined) {
+    err(`sallyport: unknown verb '${verb}'\n\n${USAGE}`);
+    return EXIT.usage;
+  }
+  try {
+    const command = await load();
+    const root = dirname(dirname(import.meta.dirname));
+    return await command({ args, environment: readEnvironment(), root, cwd: process.cwd(), out, err, signal });
+  } catch (thrown) {
+    return explain(thrown);
+  }
+}
+
+function explain(thrown: unknown): number {
+  const faults = configFaults(thrown);
+  if (faults !== undefined) {
+    err(`sallyport: ERR_CONFIG_INVALID: ${faults.length} fault(s) in the configuration`);
+    for (const fault of faults) err(`  - ${fault}`);
+    return EXIT.failed;
+  }
+  const error = toSallyportError(thrown);
+  if (error.code !== 'ERR_INTERNAL') err(`sallyport: ${error.code}: ${error.message}`);
+  else err(`sallyport: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`);
+  return error.code === 'ERR_INPUT_INVALID' ? EXIT.usage : EXIT.failed;
+}
+
+const interrupted = new AbortController();
+process.once('SIGINT', () => interrupted.abort());
+process.exitCode = await main(process.argv.slice(2), interrupted.signal);

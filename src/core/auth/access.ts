@@ -1,0 +1,48 @@
+import type { Scope } from './types.ts';
+
+/**
+ * Who may use a route.
+ * `public`: anybody. `optional`: anybody, more for a holder of the scope.
+ * `scope`: holders of the scope. `browser`: the same, and the key may come as the password of HTTP Basic (RFC 7617),
+ * because a browser cannot send a bearer token when a person opens a page.
+ */
+export type Access =
+  | { readonly kind: 'public' }
+  | { readonly kind: 'optional' | 'scope' | 'browser'; readonly scope: Scope };
+
+const scope = (name: Scope): Access => ({ kind: 'scope', scope: name });
+
+/** Every route and what it needs. A route that is not here refuses to be registered, so nothing is open by oversight. */
+export const ACCESS: Readonly<Record<string, Access>> = {
+  'GET /health/live': { kind: 'public' },
+  'GET /health/ready': { kind: 'public' },
+  'GET /health': { kind: 'optional', scope: 'health:read' },
+  'GET /metrics': scope('metrics:read'),
+  'GET /openapi.json': { kind: 'browser', scope: 'tools:read' },
+  'GET /docs*': { kind: 'browser', scope: 'tools:read' },
+  'GET /v1/tools': scope('tools:read'),
+  'GET /v1/tools/:name': scope('tools:read'),
+  'POST /v1/tools/:name/runs': scope('runs:execute'),
+  'POST /v1/tools/:name/enable': scope('admin:tools'),
+  'POST /v1/tools/:name/disable': scope('admin:tools'),
+  'GET /v1/wordlists': scope('tools:read'),
+  'GET /v1/stats': scope('tools:read'),
+  'GET /v1/config': scope('admin:config'),
+  'GET /v1/events': scope('health:read'),
+  'GET /v1/secrets/:id': scope('secrets:read'),
+  // What a principal may do over MCP is decided per operation by src/mcp; the door itself asks for the least scope.
+  'POST /mcp': scope('tools:read'),
+  'GET /mcp': scope('tools:read'),
+  'DELETE /mcp': scope('tools:read'),
+  // Registered only to be refused with 405.
+  'OPTIONS /mcp': scope('tools:read'),
+  'PATCH /mcp': scope('tools:read'),
+  'PUT /mcp': scope('tools:read'),
+};
+
+/** The row of a route: `pattern` is the route's own pattern with concrete tool names written as `:name`. */
+export function accessOf(method: string, pattern: string): Access | undefined {
+  // HEAD is GET without a body (RFC 9110 section 9.3.2), so it needs the same.
+  const verb = method === 'HEAD' ? 'GET' : method;
+  return ACCESS[`${verb} ${pattern.startsWith('/docs') ? '/docs*' : pattern}`];
+}

@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** One process to start: an absolute program, an array, an environment from scratch. There is no shell line. */
+export interface ProcessSpec {
+  /** First element: absolute path of the program. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly stdin: ProcessInput;
+  /** Set where no other program switches the user: done between fork and exec, with an empty group list. */
+  readonly uid: number | undefined;
+  /** Descriptors of our own process that are not close-on-exec. */
+  readonly strayDescriptors: readonly number[];
+  onStdout(chunk: Buffer): void;
+  onStderr(chunk: Buffer): void;
+}
+
+/** `text` goes through a pipe, `descriptor` is handed over as it is; without either it reads the end at once. */
+export type ProcessInput = { readonly text: string } | { readonly descriptor: number } | undefined;
+
+/** A running process. */
+export interface StartedProcess {
+  readonly pid: number;
+  /** Settles when the process itself ended, whatever its children do. */
+  readonly exited: Promise<{ readonly exitCode: number | null; readonly signal: string | null }>;
+  /** Waits until both streams ended, or until nothing came for `quietMs`, then lets go of them. */
+  drain(quietMs: number): Promise<void>;
+}
+
+/** Starts a process as leader of a session of its own. Rejects with the error of the system call. */
+export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
+  const devNull = openSync('/dev/null', 'r');
+  let child: ChildProcess;
+  try {
+    child = spawnChild(spec, devNull);
+  } finally {
+    closeSync(devNull);
+  }
+  const exited = new Promise<{ exitCode: number | null; signal: string | null }>((resolve) => {
+    child.on('exit', (exitCode, signal) => resolve({ exitCode, signal }));
+  });
+  const drain = follow(child, spec);
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.on('error', reject);
+  });
+  if (spec.stdin !== undefined && 'text' in spec.stdin) child.stdin?.end(spec.stdin.text);
+  return { pid: child.pid ?? 0, exited, drain };
+}
+
+function spawnChild(spec: ProcessSpec, devNull: number): ChildProcess {
+  const [program = '', ...args] = spec.argv;
+  const { stdin } = spec;
+  const stdio: ('pipe' | 'ignore' | number)[] = [
+    stdin === undefined ? 'ignore' : 'text' in stdin ? 'pipe' : stdin.descriptor,
+    'pipe',
+    'pipe',
+  ];
+  // Attack: a descriptor that our own parent left open would reach the tool; `ignore` above 2 leaves it as it is.
+  for (const stray of spec.strayDescriptors) {
+    while (stdio.length < stray) stdio.push('ignore');
+    stdio[stray] = devNull;
+  }
+  return spawn(program, args, {
+    cwd: spec.cwd,
+    // Node.js adds this one from its own environment unless the key is there.
+    env: { ...spec.env, NODE_V8_COVERAGE: undefined },
+    stdio,
+    shell: false,
+    detached: true,
+    ...(spec.uid === undefined ? {} : { uid: spec.uid, gid: spec.uid }),
+  });
+}
+
+function follow(child: ChildProcess, spec: ProcessSpec): (quietMs: number) => Promise<void> {
+  let chunks = 0;
+  const streams = [child.stdout, child.stderr].flatMap((stream) => (stream === null ? [] : [stream]));
+  const closed = Promise.all(streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
+  child.stdout?.on('data', (chunk: Buffer) => {
+    chunks += 1;
+    spec.onStdout(chunk);
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    chunks += 1;
+    spec.onStderr(chunk);
+  });
+  // A reader that went away (EPIPE, ECONNRESET) is the tool's business; its exit tells.
+  for (const stream of [child.stdin, ...streams]) stream?.on('error', () => undefined);
+  return async (quietMs) => {
+    for (let before = -1; before !== chunks && !streams.every((stream) => stream.closed); ) {
+      before = chunks;
+      await Promise.race([closed, sleep(quietMs, undefined, { ref: false })]);
+    }
+    // A survivor may hold the pipe for ever; we do not wait for it.
+    for (const stream of [child.stdin, ...streams]) stream?.destroy();
+  };
+}

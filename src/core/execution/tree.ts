@@ -1,0 +1,94 @@
+import { readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../clock.ts';
+import { eachProcess, type ProcessPlace, processEnvironment, processPlace, processUids } from './proc.ts';
+import { signalGroup, signalProcess } from './signal.ts';
+
+/** Longest time spent on ending a tree before its survivors are reported. */
+const END_LIMIT_MS = 8000;
+const FIRST_PAUSE_MS = 2;
+const LAST_PAUSE_MS = 50;
+
+/** How the processes of one run are recognised. */
+export interface TreeMark {
+  /** Process that the gateway started, leader of its group and session; undefined once its pid may be another's. */
+  readonly leader: number | undefined;
+  /** User id that belongs to this run alone; undefined when the run shares the gateway's. */
+  readonly uid: number | undefined;
+  /** Entry of the environment, `SALLYPORT_RUN=<instance>/<run>`. */
+  readonly marker: string;
+  /** Private working directory. */
+  readonly scratch: string;
+}
+
+export interface TreeEnd {
+  /** Processes still alive after the last look. */
+  readonly survivors: number;
+  /** Whether anything was there to be ended. */
+  readonly killed: boolean;
+}
+
+/** Living processes of the run, found by looking at every process, never by what the run says about itself. */
+export function findTree(mark: TreeMark): Promise<readonly number[]> {
+  return mark.uid === undefined ? findMarked(mark) : findByUid(mark.uid, mark.leader);
+}
+
+/** Ends every process of the run at once and looks again until none is left, at most 8 s. */
+export async function endTree(mark: TreeMark, clock: Clock): Promise<TreeEnd> {
+  const deadline = clock.monotonic() + END_LIMIT_MS;
+  let pause = FIRST_PAUSE_MS;
+  let killed = false;
+  let emptyLooks = 0;
+  for (;;) {
+    const left = await findTree(mark);
+    emptyLooks = left.length === 0 ? emptyLooks + 1 : 0;
+    // Attack: a process that forks and exits all the time can slip through one look; what was hunted is looked for twice.
+    if (emptyLooks > (killed ? 1 : 0)) return { survivors: 0, killed };
+    if (left.length === 0) continue;
+    if (clock.monotonic() > deadline) return { survivors: left.length, killed };
+    killed = true;
+    // Attack: kill(-group) alone leaves whoever called setsid; each one found is ended by its own id.
+    if (mark.leader !== undefined && left.includes(mark.leader)) signalGroup(mark.leader, 'SIGKILL');
+    for (const pid of left) signalProcess(pid, 'SIGKILL');
+    await sleep(pause);
+    pause = Math.min(pause * 2, LAST_PAUSE_MS);
+  }
+}
+
+async function findByUid(uid: number, leader: number | undefined): Promise<readonly number[]> {
+  const found: number[] = [];
+  await eachProcess((pid) => {
+    const uids = processUids(pid);
+    // The leader is still root for the moment between its start and setpriv.
+    if (uids?.includes(uid) === true || (pid === leader && uids !== undefined)) found.push(pid);
+  });
+  return found;
+}
+
+async function findMarked(mark: TreeMark): Promise<readonly number[]> {
+  const places = new Map<number, ProcessPlace>();
+  const found = new Set<number>();
+  await eachProcess((pid) => {
+    const place = processPlace(pid);
+    if (place === undefined) return;
+    places.set(pid, place);
+    const isInSession = mark.leader !== undefined && (place.session === mark.leader || place.group === mark.leader);
+    // Attack: a tool that starts its daemon with an empty environment is still known by its session or directory.
+    if (isInSession || isMarked(pid, mark)) found.add(pid);
+  });
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const [pid, place] of places) if (found.has(place.parent)) found.add(pid);
+  }
+  return [...found];
+}
+
+function isMarked(pid: number, mark: TreeMark): boolean {
+  if (processEnvironment(pid).includes(mark.marker)) return true;
+  try {
+    const directory = readlinkSync(`/proc/${pid}/cwd`);
+    return directory === mark.scratch || directory.startsWith(`${mark.scratch}/`);
+  } catch {
+    return false; // not ours to read: another user's process
+  }
+}

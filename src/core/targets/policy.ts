@@ -1,0 +1,207 @@
+import { SallyportError } from '../errors.ts';
+import { type Cidr, formatAddress, parseAddress } from './address.ts';
+import { type CanonicalTarget, canonicalise, countSubject, formatEndpoint, parseEndpoint } from './canonicalise.ts';
+import { judgeBlock, judgeName, type Rules, type Use } from './judge.ts';
+import { type OwnEndpoint, ownAddressFaults, readOwnAddresses } from './own-endpoints.ts';
+import { measure, pinnedTargets, sizeRefusal } from './pinned-targets.ts';
+import { denyPortFaults, isPortRange, mergePorts, parsePorts } from './ports.ts';
+import type { NameResolver } from './resolver.ts';
+import { type Refusal, refusalError } from './rules.ts';
+import { createScope, parseScope } from './scope.ts';
+import type { PinnedTarget, PortRange, TargetClaim, TargetPolicy } from './types.ts';
+
+/** The operator's rules as configured, and the resolver. */
+export interface TargetPolicyOptions {
+  readonly scope: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+  /** Ports or ranges that no run may touch. */
+  readonly denyPorts: readonly string[];
+  readonly allowLoopback: boolean;
+  /** `address[:port]` of the gateway's store, Redis, metrics and other own places known at start. */
+  readonly ownAddresses: readonly string[];
+  /** Own places known only later (the port in use), asked at every check; wildcards already expanded. */
+  readonly ownEndpoints?: () => readonly OwnEndpoint[];
+  /** The operator's DNS servers as `address[:port]`; the first is the default of an empty resolver claim. */
+  readonly resolvers: readonly string[];
+  readonly resolver: NameResolver;
+}
+
+/** One claim between reading and pinning. */
+interface Reading {
+  readonly claim: TargetClaim;
+  readonly target: CanonicalTarget;
+  readonly use: Use;
+}
+
+type Answers = ReadonlyMap<string, readonly Cidr[]>;
+
+/** Look-ups at once of one call. */
+const LOOKUPS_AT_ONCE = 8;
+/** Most addresses that one name may have; each of them is checked. */
+const MAX_ANSWERS = 64;
+
+/** Every fault of the policy's configuration, one sentence each. */
+export function targetPolicyFaults(
+  options: Pick<TargetPolicyOptions, 'scope' | 'denyPorts' | 'ownAddresses' | 'resolvers'>,
+): readonly string[] {
+  const resolverFaults = options.resolvers.flatMap((text, index) => {
+    const read = parseEndpoint(text);
+    return read.ok ? [] : [`resolvers[${index}]: ${read.fault}`];
+  });
+  return [
+    ...parseScope(options.scope.allow, options.scope.deny),
+    ...denyPortFaults(options.denyPorts),
+    ...ownAddressFaults(options.ownAddresses),
+    ...resolverFaults,
+  ];
+}
+
+/** Makes the policy of one scope. Throws ERR_CONFIG_INVALID with every fault of its configuration. */
+export function createTargetPolicy(options: TargetPolicyOptions): TargetPolicy {
+  const rules = readRules(options);
+  return {
+    async pin(claims, limits, { fresh = false } = {}) {
+      const readings = claims.map((claim) => readClaim(rules, claim));
+      for (const reading of readings) refuseIf(judgeBeforeLookup(rules, reading), reading.claim.role);
+      const size = measure(
+        readings.map(({ target, use }) => ({ addresses: countSubject(target.subject), ports: use.ports })),
+      );
+      refuseIf(sizeRefusal(size, limits), claims[0]?.role ?? 'target');
+      const answers = await lookUpAll(readings, (name) => options.resolver.resolve(name, { fresh }));
+      return pinnedTargets(
+        readings.map((reading) => pinReading(rules, reading, answers)),
+        size,
+      );
+    },
+  };
+}
+
+function readRules(options: TargetPolicyOptions): Rules {
+  const faults = targetPolicyFaults(options);
+  if (faults.length > 0) throw new SallyportError('ERR_CONFIG_INVALID', faults.join('; '), { details: { faults } });
+  const own = readOwnAddresses(options.ownAddresses);
+  return {
+    scope: createScope(options.scope.allow, options.scope.deny),
+    denyPorts: options.denyPorts.flatMap((text) => readPorts(text)),
+    allowLoopback: options.allowLoopback,
+    resolvers: options.resolvers.flatMap((text) => {
+      const read = parseEndpoint(text);
+      return read.ok ? [read.value] : [];
+    }),
+    own: () => [...own, ...(options.ownEndpoints?.() ?? [])],
+  };
+}
+
+function readPorts(text: string): readonly PortRange[] {
+  const read = parsePorts(text);
+  return read.ok ? read.value : [];
+}
+
+function readClaim(rules: Rules, claim: TargetClaim): Reading {
+  const ports = claim.ports ?? [];
+  if (!ports.every((range) => isPortRange(range))) {
+    throw new SallyportError('ERR_INTERNAL', 'The tool declared ports that are none.');
+  }
+  const value = claim.kind === 'resolver' && claim.value === '' ? defaultResolver(rules, claim.role) : claim.value;
+  const read = canonicalise(claim.kind, value);
+  if (!read.ok) throw refusalError({ rule: 'target.spelling', message: read.fault }, claim.role);
+  const { port } = read.value;
+  const touched = mergePorts(port === undefined ? ports : [...ports, { from: port, to: port }]);
+  return { claim, target: read.value, use: { as: 'contact', ports: touched } };
+}
+
+function defaultResolver(rules: Rules, role: string): string {
+  const first = rules.resolvers[0];
+  if (first !== undefined) return formatEndpoint(first.address, first.port ?? 53);
+  throw refusalError({ rule: 'target.resolver', message: 'no DNS server is configured; name one in scope' }, role);
+}
+
+function judgeBeforeLookup(rules: Rules, { claim, target, use }: Reading): Refusal | undefined {
+  const { subject } = target;
+  if (subject.is === 'name') return judgeName(rules, subject.name, 'host');
+  if (subject.is === 'domain') {
+    if (subject.reverse === undefined) return judgeName(rules, subject.name, 'domain');
+    return judgeBlock(rules, subject.reverse, { ...use, as: 'ask' });
+  }
+  if (claim.kind !== 'resolver') return judgeBlock(rules, subject.block, use);
+  const isListed = rules.resolvers.some(({ address, port = 53 }) => formatEndpoint(address, port) === target.canonical);
+  const refusal = judgeBlock(rules, subject.block, { ...use, as: isListed ? 'resolver' : 'contact' });
+  if (refusal?.rule !== 'target.scope') return refusal;
+  return { rule: 'target.resolver', message: `${refusal.message}; or leave the server out for the operator's own` };
+}
+
+/** Looks every different name up once, so that all claims of a call see the same answer. */
+async function lookUpAll(
+  readings: readonly Reading[],
+  resolve: (name: string) => Promise<readonly string[]>,
+): Promise<Answers> {
+  const roles = new Map<string, string>();
+  for (const { claim, target } of readings) {
+    if (target.subject.is === 'name') roles.set(target.subject.name, claim.role);
+  }
+  const waiting = [...roles];
+  const answers = new Map<string, readonly Cidr[]>();
+  const work = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [name, role] = next;
+      try {
+        answers.set(name, readAnswers(name, await resolve(name)));
+      } catch (cause) {
+        waiting.length = 0;
+        throw refusalError({ rule: 'target.unresolved', message: `${name} could not be resolved`, cause }, role);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(LOOKUPS_AT_ONCE, waiting.length) }, work));
+  return answers;
+}
+
+function readAnswers(name: string, texts: readonly string[]): readonly Cidr[] {
+  if (texts.length === 0 || texts.length > MAX_ANSWERS) throw new Error(`${name} has ${texts.length} addresses`);
+  const unique = new Map<string, Cidr>();
+  for (const text of texts) {
+    const read = parseAddress(text);
+    if (!read.ok) throw new Error(`${name} has an answer that is no address: ${read.fault}`);
+    unique.set(formatAddress(read.value), read.value);
+  }
+  // A fixed order: the pinned address and the plan's digest must not follow a server's rotation of its answers.
+  return [...unique.values()].sort((a, b) => a.family - b.family || (a.bits < b.bits ? -1 : 1));
+}
+
+function pinReading(rules: Rules, reading: Reading, answers: Answers): PinnedTarget {
+  const { claim, target, use } = reading;
+  const { subject } = target;
+  const common = {
+    role: claim.role,
+    kind: claim.kind,
+    given: claim.value,
+    canonical: target.canonical,
+    addressCount: countSubject(subject),
+    ...(target.port === undefined ? {} : { port: target.port }),
+    ...(target.url === undefined ? {} : { url: target.url }),
+  };
+  if (subject.is === 'domain') return { ...common, name: subject.name, address: '', addresses: [], family: 0 };
+  const blocks = subject.is === 'name' ? (answers.get(subject.name) ?? []) : [subject.block];
+  // DNS rebinding and split answers: one address out of scope among many refuses the name.
+  if (subject.is === 'name')
+    for (const block of blocks) refuseIf(named(subject.name, judgeBlock(rules, block, use)), claim.role);
+  const [first] = blocks;
+  if (first === undefined) throw new SallyportError('ERR_INTERNAL', 'A target was not looked up.');
+  return {
+    ...common,
+    ...(subject.is === 'name' ? { name: subject.name } : {}),
+    address: formatAddress(first),
+    addresses: blocks.map((block) => formatAddress(block)),
+    family: first.family,
+    prefix: first.prefix,
+  };
+}
+
+function named(name: string, refusal: Refusal | undefined): Refusal | undefined {
+  return refusal === undefined
+    ? undefined
+    : { ...refusal, message: `${name} has an address that is refused: ${refusal.message}` };
+}
+
+function refuseIf(refusal: Refusal | undefined, role: string): void {
+  if (refusal !== undefined) throw refusalError(refusal, role);
+}

@@ -1,0 +1,64 @@
+import { isAbove, type Risk } from '../../../schemas/risk.ts';
+import type { ToolDetail, ToolSummary } from '../../../schemas/tool.ts';
+import type { RegisteredTool } from './registry-types.ts';
+
+/** The room's state of one tool, as src/core/resilience reports it. */
+export interface GateState {
+  readonly active: number;
+  readonly queued: number;
+  readonly breaker: ToolDetail['breaker'];
+}
+
+/** What the views are made from. */
+export interface ViewSources {
+  readonly riskCeiling: () => Risk;
+  readonly gateState: (tool: string) => GateState;
+  readonly limits: (tool: RegisteredTool) => { readonly timeoutMs: number; readonly concurrency: number };
+}
+
+/** How tools are shown, the same over every channel. */
+export interface ToolViews {
+  summary(tool: RegisteredTool): ToolSummary;
+  detail(tool: RegisteredTool): ToolDetail;
+}
+
+/** Makes the views over live state. */
+export function createToolViews(sources: ViewSources): ToolViews {
+  const summary = (tool: RegisteredTool): ToolSummary => {
+    const { definition, availability } = tool;
+    return {
+      name: definition.name,
+      title: definition.title,
+      risk: definition.risk,
+      enabled: tool.enabled,
+      available: availability.available,
+      permitted: !isAbove(definition.risk, sources.riskCeiling()),
+      ...(availability.version === undefined ? {} : { version: availability.version }),
+      ...(availability.fault === undefined ? {} : { fault: availability.fault }),
+    };
+  };
+  return {
+    summary,
+    detail(tool) {
+      const { definition } = tool;
+      const { active, queued, breaker } = sources.gateState(definition.name);
+      const { state, failures, retryAfterMs } = breaker;
+      return {
+        ...summary(tool),
+        description: definition.description,
+        inputSchema: definition.input,
+        outputSchema: tool.outputSchema,
+        limits: {
+          ...sources.limits(tool),
+          maxAddresses: definition.limits.maxAddresses,
+          maxPorts: definition.limits.maxPorts,
+        },
+        active,
+        queued,
+        breaker: { state, failures, ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }) },
+        presets: [...(definition.presets ?? [])],
+        examples: definition.examples.map(({ title, input }) => ({ title, input })),
+      };
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { StringDecoder } from 'node:string_decoder';
+import { SaxesParser } from 'saxes';
+
+/** One opened element; attribute values are what the document said, entities replaced. */
+export interface XmlElement {
+  readonly name: string;
+  /** The value of an attribute, or '' when it is absent. */
+  attribute(name: string): string;
+}
+
+export interface XmlHandler {
+  open(element: XmlElement): void;
+  close(name: string): void;
+}
+
+export interface XmlReader {
+  push(chunk: Buffer): void;
+  /** True while everything read so far was well formed and within the bounds. */
+  readonly sound: boolean;
+}
+
+const PIECE_BYTES = 65_536;
+const MAX_SILENT_BYTES = 1_048_576;
+const MAX_DEPTH = 64;
+// Program output may quote characters that XML 1.0 has no place for: the text suffers, the structure does not.
+const HARMLESS = /disallowed character|malformed character entity/;
+
+/**
+ * Reads XML as a stream and never throws. It stops, for good, at the first break of form, at an element that does not
+ * end within a mebibyte and at nesting deeper than 64. Declared entities are never expanded and nothing is fetched
+ * (XXE, CWE-611; entity expansion, CWE-776); text between elements is not kept.
+ */
+export function createXmlReader(handler: XmlHandler): XmlReader {
+  const parser = new SaxesParser({ xmlns: false, position: false });
+  const decoder = new StringDecoder('utf8');
+  let sound = true;
+  let depth = 0;
+  let silentBytes = 0;
+
+  parser.on('error', (error) => {
+    if (!HARMLESS.test(error.message)) sound = false;
+  });
+  parser.on('opentag', (tag) => {
+    silentBytes = 0;
+    depth += 1;
+    if (depth > MAX_DEPTH) sound = false;
+    if (!sound) return;
+    const attributes = tag.attributes as Record<string, string>;
+    const attribute = (name: string): string => (Object.hasOwn(attributes, name) ? (attributes[name] ?? '') : '');
+    handler.open({ name: tag.name, attribute });
+  });
+  parser.on('closetag', (tag) => {
+    silentBytes = 0;
+    depth -= 1;
+    if (sound) handler.close(tag.name);
+  });
+
+  const write = (piece: Buffer): void => {
+    if (!sound) return;
+    silentBytes += piece.length;
+    // Inside one element the parser holds everything: a banner of 100 MB must not become our memory (CWE-400).
+    if (silentBytes > MAX_SILENT_BYTES) {
+      sound = false;
+      return;
+    }
+    try {
+      parser.write(decoder.write(piece));
+    } catch {
+      // A parser that throws on hostile bytes is only another way to say that they are not well formed.
+      sound = false;
+    }
+  };
+  return {
+    push: (chunk) => {
+      for (let at = 0; at < chunk.length; at += PIECE_BYTES) write(chunk.subarray(at, at + PIECE_BYTES));
+    },
+    get sound() {
+      return sound;
+    },
+  };
+}

@@ -1,0 +1,239 @@
+import { type Config, toolConfig } from '../schemas/config.ts';
+import type { ToolStats } from '../schemas/stats.ts';
+import { type LoadedConfig, redactConfig, watchConfig } from './config.ts';
+import { type Authenticator, createAuthenticator } from './core/auth/keys.ts';
+import type { KeyStore, SecretStore } from './core/auth/types.ts';
+import type { Clock } from './core/clock.ts';
+import { createEventBus, type EventBus } from './core/events/bus.ts';
+import { createExecutor } from './core/execution/executor.ts';
+import { readPrivileges } from './core/execution/privileges.ts';
+import type { Executor } from './core/execution/types.ts';
+import type { HealthMonitor } from './core/health/monitor.ts';
+import type { Log } from './core/log.ts';
+import type { Recorder } from './core/metrics/table.ts';
+import type { Redactor } from './core/redaction/redactor.ts';
+import { createGate, type Gate } from './core/resilience/gate.ts';
+import { createRunEngine } from './core/run/engine.ts';
+import type { RunEngine } from './core/run/types.ts';
+import { createStats } from './core/stats/stats.ts';
+import type { OwnEndpoint } from './core/targets/own-endpoints.ts';
+import type { AnyTool } from './core/tool/definition.ts';
+import { createRegistry } from './core/tool/registry.ts';
+import type { Registry } from './core/tool/registry-types.ts';
+import { createToolViews, type ToolViews } from './core/tool/views.ts';
+import type { WordlistCatalogue } from './core/tool/wordlists.ts';
+import { announceChanges } from './gateway/announcements.ts';
+import { startHealth } from './gateway/health.ts';
+import { followConfiguration } from './gateway/reload.ts';
+import { requireLayers } from './gateway/required-layers.ts';
+import { createRunText } from './gateway/run-text.ts';
+import { chooseScratchParent } from './gateway/scratch-place.ts';
+import { makeSettings, type Settings } from './gateway/settings.ts';
+import { startProbing } from './gateway/tool-probing.ts';
+import { executionLimits, gateLimits, toolLimits } from './gateway/tool-settings.ts';
+
+/** What a gateway is made of. Nothing is read from the process, so that a test can make one. */
+export interface GatewayParts {
+  readonly loaded: LoadedConfig;
+  /** Reads the configuration again, for a reload. */
+  readonly load: () => LoadedConfig;
+  /** The tools that `tools.include` and `tools.exclude` selected. */
+  readonly tools: readonly AnyTool[];
+  readonly dataDir: { readonly path: string; probe(): Promise<void> };
+  readonly keys: KeyStore;
+  readonly secrets: SecretStore;
+  /** Other places of ours that no tool may touch (Redis), as `address[:port]`. */
+  readonly ownAddresses: readonly string[];
+  readonly redactor: Redactor;
+  readonly clock: Clock;
+  readonly recorder: Recorder;
+  readonly log: Log;
+  readonly version: string;
+}
+
+/** The composed machine: HTTP and every other channel stand on it. */
+export interface Gateway {
+  readonly version: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly recorder: Recorder;
+  readonly registry: Registry;
+  readonly engine: RunEngine;
+  readonly executor: Executor;
+  readonly views: ToolViews;
+  readonly health: HealthMonitor;
+  readonly events: EventBus;
+  readonly authenticator: Authenticator;
+  readonly secrets: SecretStore;
+  readonly config: () => Config;
+  readonly shownConfig: () => Record<string, unknown>;
+  readonly wordlists: () => WordlistCatalogue;
+  readonly allowedHosts: () => readonly string[];
+  readonly allowedOrigins: () => readonly string[];
+  readonly stats: () => readonly ToolStats[];
+  /** Tells the policy where we listen: no tool may be pointed there. */
+  readonly listensAt: (endpoints: readonly OwnEndpoint[]) => void;
+  /** Reads the configuration again at once. */
+  readonly reload: () => void;
+  /** Refuses new calls, ends running trees, and resolves when nothing is left. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Composes the gateway: settings, confinement (proved by attack), room, engine, health. Throws ERR_CONFIG_INVALID or
+ * ERR_EXEC_CONFINEMENT when it must not start.
+ */
+export async function createGateway(parts: GatewayParts): Promise<Gateway> {
+  const { clock, log, recorder, tools } = parts;
+  const ending = new AbortController();
+  let ownEndpoints: readonly OwnEndpoint[] = [];
+  const sources = { tools, clock, ownAddresses: parts.ownAddresses, ownEndpoints: () => ownEndpoints };
+  let current = makeSettings(parts.loaded, sources);
+  const settings = () => current;
+
+  const executor = await startExecutor(parts);
+  requireLayers(current.config.execution.require, executor.layers);
+  const machine = assemble(parts, { settings, executor });
+  const { registry, gate, events } = machine;
+  const probing = await startProbing({ tools, registry, executor, clock, log, signal: ending.signal });
+  const follow = followConfiguration(
+    { ...parts, watchConfig, registry, gate, events, signal: ending.signal },
+    { make: (loaded) => makeSettings(loaded, sources), apply: (next) => void (current = next) },
+  );
+  const config = () => current.config;
+  const health = await startHealth({ ...parts, ...machine, executor, config, configStatus: follow.status });
+  announceChanges({ ...machine, executor, recorder, log, version: parts.version });
+
+  const close = async () => {
+    ending.abort();
+    gate.close();
+    await executor.close();
+    await probing.ended;
+    health.stop();
+  };
+  const listensAt = (endpoints: readonly OwnEndpoint[]) => void (ownEndpoints = endpoints);
+  return { ...present(parts, { settings, machine, executor }), health, listensAt, reload: follow.reload, close };
+}
+
+interface Machine {
+  readonly registry: Registry;
+  readonly gate: Gate;
+  readonly stats: ReturnType<typeof createStats>;
+  readonly events: EventBus;
+  readonly engine: RunEngine;
+}
+
+interface Grounds {
+  readonly settings: () => Settings;
+  readonly executor: Executor;
+}
+
+function assemble(parts: GatewayParts, { settings, executor }: Grounds): Machine {
+  const { tools, clock, recorder, log } = parts;
+  const { config } = settings();
+  const registry = createRegistry({
+    tools,
+    riskCeiling: () => settings().config.policy.risk,
+    isEnabled: (name) => toolConfig(config, name).enabled,
+  });
+  const gate = createGate({
+    tools: gateLimits(config, tools),
+    process: config.execution,
+    clock,
+    recorder,
+    log,
+    random: Math.random,
+  });
+  const stats = createStats();
+  const engine = makeEngine(parts, { settings, executor, registry, gate, stats });
+  return { registry, gate, stats, engine, events: createEventBus(() => clock.now()) };
+}
+
+function present(parts: GatewayParts, at: Grounds & { readonly machine: Machine }) {
+  const { clock, log, recorder, redactor, version, secrets } = parts;
+  const { registry, gate, stats, engine, events } = at.machine;
+  const config = () => at.settings().config;
+  return {
+    version,
+    startedAt: clock.now(),
+    clock,
+    log,
+    recorder,
+    registry,
+    engine,
+    executor: at.executor,
+    events,
+    secrets,
+    views: createToolViews({
+      riskCeiling: () => config().policy.risk,
+      gateState: (tool) => gate.state(tool),
+      limits: (tool) => toolLimits(config(), tool.definition),
+    }),
+    authenticator: createAuthenticator({ store: parts.keys, clock, onAccepted: (key) => void redactor.register(key) }),
+    config,
+    shownConfig: () => redactConfig(config()) as Record<string, unknown>,
+    wordlists: () => at.settings().wordlists,
+    allowedHosts: () => at.settings().allowedHosts,
+    allowedOrigins: () => at.settings().allowedOrigins,
+    stats: () => registry.all().map((tool) => stats.report(tool.definition.name)),
+  };
+}
+
+async function startExecutor({ loaded, dataDir, clock, log }: GatewayParts): Promise<Executor> {
+  const { execution } = loaded.config;
+  const privileges = readPrivileges();
+  return createExecutor({
+    clock,
+    log,
+    scratchParent: chooseScratchParent({
+      configured: execution.scratchDir,
+      dataDir: dataDir.path,
+      isShared: privileges.maySwitchUid,
+    }),
+    uidBase: execution.uidBase,
+    places: execution.maxConcurrentRuns,
+    killGraceMs: execution.killGraceMs,
+    rawEnabled: execution.raw.enabled,
+    privileges,
+  });
+}
+
+type EngineSources = Grounds & Pick<Machine, 'registry' | 'gate' | 'stats'>;
+
+function makeEngine(parts: GatewayParts, { settings, executor, registry, gate, stats }: EngineSources): RunEngine {
+  const config = () => settings().config;
+  return createRunEngine({
+    registry,
+    gate,
+    executor,
+    stats,
+    clock: parts.clock,
+    recorder: parts.recorder,
+    log: parts.log,
+    text: createRunText(parts.redactor),
+    limits: (tool) => executionLimits(config(), tool.definition),
+    keepSecret: (secret) => {
+      const id = parts.secrets.keep(secret);
+      parts.redactor.register(secret.value);
+      return id;
+    },
+    plans: {
+      policy: () => settings().policy,
+      riskCeiling: () => config().policy.risk,
+      timeoutMs: (tool) => toolLimits(config(), tool.definition).timeoutMs,
+      wordlist: (claim) => settings().wordlists.pin(claim),
+      raw: () => executor.rawAvailable,
+      link: () => linkOf(config()),
+    },
+  });
+}
+
+function linkOf({ execution: { raw } }: Config): { interface?: string; adapterIp?: string; routerMac?: string } {
+  return {
+    ...(raw.interface === '' ? {} : { interface: raw.interface }),
+    ...(raw.adapterIp === '' ? {} : { adapterIp: raw.adapterIp }),
+    ...(raw.routerMac === '' ? {} : { routerMac: raw.routerMac }),
+  };
+}

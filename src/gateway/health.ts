@@ -1,0 +1,88 @@
+import { totalmem } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Config } from '../../schemas/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { EventBus } from '../core/events/bus.ts';
+import type { Executor } from '../core/execution/types.ts';
+import {
+  circuitsClosed,
+  type ConfigurationStatus,
+  configurationInForce,
+  diskFree,
+  eventLoopLag,
+  layersProved,
+  memoryUse,
+  storeWritable,
+  toolsAvailable,
+} from '../core/health/checks.ts';
+import { createHealthMonitor, type HealthMonitor } from '../core/health/monitor.ts';
+import type { Log } from '../core/log.ts';
+import type { Recorder } from '../core/metrics/table.ts';
+import type { Gate } from '../core/resilience/gate.ts';
+import type { Registry } from '../core/tool/registry-types.ts';
+
+export interface HealthParts {
+  readonly config: () => Config;
+  readonly configStatus: () => ConfigurationStatus;
+  readonly dataDir: { readonly path: string; probe(): Promise<void> };
+  readonly registry: Registry;
+  readonly gate: Gate;
+  readonly executor: Executor;
+  readonly events: EventBus;
+  readonly clock: Clock;
+  readonly recorder: Recorder;
+  readonly log: Log;
+}
+
+const LOOP_RESOLUTION_MS = 10;
+
+/** What the control group allows; without one Node reports a number beyond all memory. */
+function memoryLimit(): number {
+  return Math.min(process.constrainedMemory() || Number.MAX_SAFE_INTEGER, totalmem());
+}
+
+/** Starts the background checks and resolves after their first round. */
+export async function startHealth(parts: HealthParts): Promise<HealthMonitor> {
+  const { config, registry, gate, executor, recorder, events } = parts;
+  const histogram = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  histogram.enable();
+  const proved = new Set(executor.layers.filter((layer) => layer.state === 'proved').map((layer) => layer.name));
+  const monitor = createHealthMonitor({
+    ...config().health,
+    clock: parts.clock,
+    recorder,
+    log: parts.log,
+    checks: [
+      storeWritable(() => parts.dataDir.probe()),
+      eventLoopLag({ histogram, maxMs: () => config().health.maxEventLoopLagMs, recorder }),
+      layersProved(() => config().execution.require.filter((name) => !proved.has(name))),
+      diskFree(parts.dataDir.path, () => config().health.minFreeDiskBytes),
+      memoryUse({
+        usedBytes: () => process.memoryUsage.rss(),
+        limitBytes: memoryLimit(),
+      }),
+      configurationInForce(parts.configStatus),
+      circuitsClosed(() =>
+        registry
+          .all()
+          .map((tool) => tool.definition.name)
+          .filter((name) => gate.state(name).breaker.state !== 'closed'),
+      ),
+      toolsAvailable(() =>
+        registry.all().map((tool) => ({ name: tool.definition.name, available: tool.availability.available })),
+      ),
+    ],
+  });
+  monitor.onChange((report) =>
+    events.publish('health', {
+      status: report.status,
+      failing: report.checks.filter((check) => check.state !== 'passing').map((check) => check.name),
+    }),
+  );
+  // A configuration that was refused must show in health at once, not a round later.
+  events.subscribe((event) => {
+    if (event.type === 'config' || event.type === 'breaker' || event.type === 'tool') void monitor.refresh();
+  });
+  await monitor.start();
+  return monitor;
+}

@@ -1,0 +1,56 @@
+import { type Config, toolConfig } from '../../schemas/config.ts';
+import type { ExecutionLimits } from '../core/execution/types.ts';
+import type { GateLimits } from '../core/resilience/gate.ts';
+import type { AnyTool } from '../core/tool/definition.ts';
+
+const DATA_BYTES = 268_435_456;
+const ADDRESS_SPACE_BYTES = 2_147_483_648;
+const READ_BACK_BYTES = 8_388_608;
+
+/** The wall-clock limit and the number of runs at once of one tool: the operator's, or the tool's own where it says 0. */
+export function toolLimits(
+  config: Config,
+  tool: AnyTool,
+): { readonly timeoutMs: number; readonly concurrency: number } {
+  const own = toolConfig(config, tool.name);
+  return { timeoutMs: own.timeoutMs || tool.timeoutMs, concurrency: own.concurrency || tool.concurrency };
+}
+
+/** The caps of one process of a tool. */
+export function executionLimits(config: Config, tool: AnyTool): ExecutionLimits {
+  const own = toolConfig(config, tool.name);
+  return {
+    stdoutBytes: own.stdoutBytes,
+    stderrBytes: own.stderrBytes,
+    atStdoutCap: tool.atStdoutCap ?? 'truncate',
+    fileBytes: READ_BACK_BYTES,
+    dataBytes: tool.dataBytes ?? DATA_BYTES,
+    addressSpaceBytes: tool.addressSpaceBytes ?? ADDRESS_SPACE_BYTES,
+  };
+}
+
+/** Configured values above a tool's own tops, one sentence each. They are refused, never clamped. */
+export function toolSettingFaults(config: Config, tools: readonly AnyTool[]): string[] {
+  return tools.flatMap((tool) => {
+    const own = toolConfig(config, tool.name);
+    return [
+      ...(own.timeoutMs > tool.maxTimeoutMs
+        ? [`tools.${tool.name}.timeoutMs is ${own.timeoutMs}; this tool's top is ${tool.maxTimeoutMs}`]
+        : []),
+      ...(own.concurrency > tool.maxConcurrency
+        ? [`tools.${tool.name}.concurrency is ${own.concurrency}; this tool's top is ${tool.maxConcurrency}`]
+        : []),
+    ];
+  });
+}
+
+/** Room and circuit of every tool. */
+export function gateLimits(config: Config, tools: readonly AnyTool[]): ReadonlyMap<string, GateLimits> {
+  return new Map(
+    tools.map((tool) => {
+      const { maxQueued, breakerFailures, breakerOpenMs, breakerMaxOpenMs } = toolConfig(config, tool.name);
+      const { concurrency } = toolLimits(config, tool);
+      return [tool.name, { concurrency, maxQueued, breakerFailures, breakerOpenMs, breakerMaxOpenMs }] as const;
+    }),
+  );
+}

@@ -1,0 +1,124 @@
+import { type Logger as Pino, pino, stdTimeFunctions } from 'pino';
+
+/** What masks secrets; the gateway's one redactor fits. */
+export interface LogRedactor {
+  redactText(text: string): string;
+  redactValue(value: unknown): unknown;
+}
+
+/** What the logger needs. */
+export interface LoggerInput {
+  readonly level: string;
+  readonly redactor: LogRedactor;
+  /** Where the lines go: standard output, or standard error when standard output carries a protocol. */
+  readonly destination: { write(line: string): void };
+}
+
+/** Writes events of a closed list as JSON lines. Fields are data: nothing in them can end a line or forge a key. */
+export interface Logger<Event extends string> {
+  info(event: Event, fields?: Record<string, unknown>): void;
+  warn(event: Event, fields?: Record<string, unknown>): void;
+  error(event: Event, fields?: Record<string, unknown>): void;
+  /** The same with fields on every line. */
+  child(fields: Record<string, unknown>): Logger<Event>;
+  /** Changes the lowest level written, here and in every child. */
+  setLevel(level: string): void;
+  /** For Fastify's `loggerInstance`. */
+  readonly fastifyLogger: Pino;
+}
+
+/** Makes the logger. What it writes passes the redactor twice: its fields as values, the finished line as text. */
+export function createLogger<Event extends string>({ level, redactor, destination }: LoggerInput): Logger<Event> {
+  const root = pino(
+    {
+      base: null,
+      level,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => safeFields(fields, redactor),
+      },
+      serializers: { req: requestFields, res: replyFields, err: (error: unknown) => redactor.redactValue(error) },
+      hooks: { streamWrite: (line) => redactLine(line, redactor) },
+    },
+    destination,
+  );
+  return wrap<Event>(root, redactor);
+}
+
+function wrap<Event extends string>(logger: Pino, redactor: LogRedactor): Logger<Event> {
+  return {
+    info: (event, fields) => logger.info({ ...fields, ...rename(fields), event }),
+    warn: (event, fields) => logger.warn({ ...fields, ...rename(fields), event }),
+    error: (event, fields) => logger.error({ ...fields, ...rename(fields), event }),
+    child: (fields) => wrap(logger.child(safeFields({ ...fields, ...rename(fields) }, redactor)), redactor),
+    setLevel: (level) => {
+      logger.level = level;
+    },
+    fastifyLogger: logger,
+  };
+}
+
+/** A field named like ours keeps its value under another name: it must not pass for the event of the line. */
+function rename(fields: Record<string, unknown> | undefined): Record<string, unknown> {
+  return fields !== undefined && Object.hasOwn(fields, 'event') ? { data_event: fields['event'] } : {};
+}
+
+/** Keys that pino writes itself: a second one of the same name would win in most JSON readers. */
+const OWN_KEYS = new Set(['level', 'time', 'msg']);
+/** Keys with a serializer, which reads a few named properties: walking a whole request would be slow and say too much. */
+const SERIALIZED = new Set(['req', 'res', 'err']);
+
+function safeFields(fields: Record<string, unknown>, redactor: LogRedactor): Record<string, unknown> {
+  const entries = Object.entries(fields);
+  const plain = Object.fromEntries(
+    entries.filter(([key]) => !SERIALIZED.has(key)).map(([key, value]) => [named(key), value]),
+  );
+  const masked = redactor.redactValue(plain) as Record<string, unknown>;
+  return { ...masked, ...Object.fromEntries(entries.filter(([key]) => SERIALIZED.has(key))) };
+}
+
+function named(key: string): string {
+  return OWN_KEYS.has(key) ? `data_${key}` : key;
+}
+
+/** Masking inside JSON text could break its quoting, so a line that holds a secret is masked value by value. */
+function redactLine(line: string, redactor: LogRedactor): string {
+  if (redactor.redactText(line) === line) return line;
+  return `${JSON.stringify(redactor.redactValue(JSON.parse(line)))}\n`;
+}
+
+/** The only request headers that are ever logged. Authorization and cookies are not among them. */
+const LOGGED_HEADERS = [
+  'host',
+  'user-agent',
+  'content-type',
+  'content-length',
+  'accept',
+  'mcp-protocol-version',
+] as const;
+
+interface LoggedRequest {
+  readonly method?: string;
+  readonly url?: string;
+  readonly ip?: string;
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** Method, path and allowed headers. The query stays out: callers put tokens there. */
+function requestFields(request: LoggedRequest | undefined): Record<string, unknown> {
+  const headers = LOGGED_HEADERS.flatMap((name) => {
+    const value = request?.headers?.[name];
+    return value === undefined ? [] : [[name, String(value).slice(0, 256)] as const];
+  });
+  return {
+    method: request?.method,
+    path: request?.url?.replace(/\?.*$/s, '').slice(0, 1024),
+    address: request?.ip,
+    headers: Object.fromEntries(headers),
+  };
+}
+
+function replyFields(reply: { readonly statusCode?: number } | undefined): Record<string, unknown> {
+  return { status: reply?.statusCode };
+}

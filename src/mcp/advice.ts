@@ -1,0 +1,32 @@
+import type { ErrorCode } from '../core/errors.ts';
+
+const ASK_OPERATOR = 'Only the operator can allow this; no argument changes it. Do not try other spellings.';
+const WAIT = 'Nothing is wrong with the arguments. Wait, then try again.';
+const NOT_HERE = 'Another try will not help until the operator has mended it.';
+
+const TABLE = {
+  ERR_INPUT_INVALID: 'Correct the arguments named in details.faults and call again.',
+  ERR_AUTH_FORBIDDEN: 'This key does not hold the scope; ask the operator for one that does.',
+  ERR_TARGET_INVALID: 'Correct the spelling of the target and call again.',
+  ERR_TARGET_OUT_OF_SCOPE: ASK_OPERATOR,
+  ERR_TARGET_UNRESOLVED: 'Check the name, or give an address.',
+  ERR_TARGET_UNPINNABLE: 'Give an address instead of the name.',
+  ERR_TARGET_TOO_LARGE: 'Split the target or the ports into smaller calls.',
+  ERR_RISK_TOO_HIGH: 'Leave out the option that raises the risk, or ask the operator for a higher ceiling.',
+  ERR_TOOL_DISABLED: ASK_OPERATOR,
+  ERR_SECRET_UNKNOWN: 'Use a reference from a result of your own.',
+  ERR_RATE_LIMITED: WAIT,
+  ERR_RUN_CANCELLED: 'It was cancelled before it ended.',
+  ERR_TOOL_FAILED: 'The tool itself failed; read its message before you change anything.',
+  ERR_TOOL_BUSY: WAIT,
+  ERR_TOOL_CIRCUIT_OPEN: 'The tool failed several times in a row and rests. Wait, then try again.',
+  ERR_TOOL_UNAVAILABLE: NOT_HERE,
+  ERR_OVERLOADED: WAIT,
+  ERR_SHUTTING_DOWN: WAIT,
+  ERR_STORE_UNAVAILABLE: NOT_HERE,
+  ERR_EXEC_CONFINEMENT: NOT_HERE,
+  ERR_TOOL_TIMEOUT: 'Ask for less (fewer targets or ports), or raise run.timeoutMs.',
+} as const satisfies Partial<Record<ErrorCode, string>>;
+
+/** One sentence per error code for a model that wants to go on: what to change, or that nothing will help. */
+export const ADVICE: Readonly<Record<string, string | undefined>> = TABLE;

@@ -1,0 +1,49 @@
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
+import { type Answers, progressTokenOf } from '../answers.ts';
+import type { Caller } from '../exchange.ts';
+import { RPC, RpcFault } from '../json-rpc.ts';
+import type { ProgressNote } from '../progress.ts';
+
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+
+/**
+ * One low-level server of the older era over the given answers; for one session only (CVE-2026-25536: a server that
+ * is shared answers one client with the results of another).
+ */
+export function createLegacyServer(answers: Answers): Server {
+  const server = new Server(answers.serverInfo, {
+    capabilities: { tools: { listChanged: true } },
+    instructions: answers.instructions,
+  });
+  // The fallback instead of setRequestHandler: that one answers a malformed request with −32603 and zod's own text.
+  server.fallbackRequestHandler = async (request, extra) => {
+    const caller = callerOf(extra);
+    if (request.method === 'tools/list') return { ...answers.listTools(request.params, caller) };
+    if (request.method === 'tools/call')
+      return { ...(await answers.callTool(request.params, channelOf(request.params, extra, caller))) };
+    throw new RpcFault(RPC.methodNotFound, 'Method not found');
+  };
+  return server;
+}
+
+function channelOf(params: unknown, extra: Extra, caller: Caller) {
+  const progressToken = progressTokenOf(params);
+  const onProgress = (note: ProgressNote) => {
+    const sent = extra.sendNotification({
+      method: 'notifications/progress',
+      params: { ...note, progressToken: progressToken ?? '' },
+    });
+    // Progress is a courtesy: a session that ended in between must not fail the run.
+    sent.catch(() => undefined);
+  };
+  return { caller, signal: extra.signal, ...(progressToken === undefined ? {} : { onProgress }) };
+}
+
+function callerOf(extra: Extra): Caller {
+  const caller = extra.authInfo?.extra?.['caller'];
+  // Without a caller nothing may be answered: a transport that forgot it must not mean "anybody".
+  if (caller === undefined) throw new RpcFault(RPC.internal, 'The request has no caller.');
+  return caller as Caller;
+}

@@ -1,0 +1,116 @@
+import type { Risk } from '../../schemas/risk.ts';
+import type { RegisteredTool, Registry } from '../core/tool/registry-types.ts';
+import type { Cursors } from './cursor.ts';
+
+/** How long a client of the modern era may keep the list, milliseconds. */
+export const TOOL_LIST_TTL_MS = 5000;
+
+/** One entry of tools/list. */
+export interface ToolEntry {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly inputSchema: JsonObjectSchema;
+  readonly outputSchema: JsonObjectSchema;
+  readonly annotations: {
+    readonly title: string;
+    readonly readOnlyHint: boolean;
+    readonly destructiveHint: boolean;
+    readonly openWorldHint: boolean;
+  };
+}
+
+/** JSON Schema 2020-12 of an object. */
+export interface JsonObjectSchema {
+  readonly type: 'object';
+  readonly [keyword: string]: unknown;
+}
+
+/** One page of tools/list. */
+export interface ToolPage {
+  readonly tools: readonly ToolEntry[];
+  readonly nextCursor?: string;
+}
+
+/** The list of offered tools in the order of their names; every entry is made once and frozen. */
+export interface ToolList {
+  page(principalId: string, cursor: string | undefined): ToolPage;
+  /** Called when the list became another one. Returns the way to stop listening. */
+  onChange(listener: () => void): () => void;
+  /** Listeners now. */
+  readonly listeners: number;
+  close(): void;
+}
+
+/** The list over a registry, `pageSize` entries at a time. */
+export function createToolList(registry: Registry, cursors: Cursors, pageSize: number): ToolList {
+  const listeners = new Set<() => void>();
+  const known = new WeakMap<RegisteredTool['definition'], ToolEntry>();
+  let entries: readonly ToolEntry[] = [];
+  // Compared at each use too: a reloaded configuration changes what is offered without an event of the registry.
+  const refresh = () => {
+    const fresh = registry.offered().map((tool) => known.get(tool.definition) ?? remember(known, tool));
+    fresh.sort((a, b) => (a.name < b.name ? -1 : 1));
+    if (fresh.length === entries.length && fresh.every((entry, index) => entry === entries[index])) return;
+    entries = Object.freeze(fresh);
+    for (const listener of listeners) listener();
+  };
+  refresh();
+  const stop = registry.onChange(refresh);
+  return {
+    page: (principalId, cursor) => {
+      refresh();
+      // Keyset pagination: a tool that appears or goes between two pages neither repeats nor hides another one.
+      const after = cursor === undefined ? undefined : cursors.open(principalId, cursor);
+      const rest = after === undefined ? entries : entries.filter((entry) => entry.name > after);
+      const tools = rest.slice(0, pageSize);
+      const last = tools.at(-1);
+      if (last === undefined || tools.length === rest.length) return { tools };
+      return { tools, nextCursor: cursors.seal(principalId, last.name) };
+    },
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    get listeners() {
+      return listeners.size;
+    },
+    close: stop,
+  };
+}
+
+function remember(known: WeakMap<RegisteredTool['definition'], ToolEntry>, tool: RegisteredTool): ToolEntry {
+  const entry = entryOf(tool);
+  known.set(tool.definition, entry);
+  return entry;
+}
+
+function entryOf({ definition, inputSchema, outputSchema }: RegisteredTool): ToolEntry {
+  const { name, title, description, risk } = definition;
+  // Through JSON: what goes over the wire, without the symbols that TypeBox puts into its schemas.
+  return freeze({
+    name,
+    title,
+    description,
+    inputSchema: JSON.parse(JSON.stringify(inputSchema)) as JsonObjectSchema,
+    outputSchema: JSON.parse(JSON.stringify(outputSchema)) as JsonObjectSchema,
+    annotations: { title, ...hintsOf(risk) },
+  });
+}
+
+/** Hints for a client's own caution; the policy never reads them. Every tool touches machines that are not ours. */
+function hintsOf(risk: Risk) {
+  return {
+    readOnlyHint: risk === 'observe',
+    destructiveHint: risk === 'intrusive' || risk === 'exploit',
+    openWorldHint: true,
+  };
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const child of Object.values(value)) freeze(child);
+  }
+  return value;
+}

@@ -1,0 +1,182 @@
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Redis } from 'ioredis';
+import { createMetrics } from '../plugins/metrics.ts';
+import type { Config } from '../schemas/config.ts';
+import { buildApp } from './app.ts';
+import { isLoopback, loadConfig, readEnvironment } from './config.ts';
+import { systemClock } from './core/clock.ts';
+import { toSallyportError } from './core/errors.ts';
+import type { LogEvent } from './core/log.ts';
+import { createRedactor } from './core/redaction/redactor.ts';
+import { expandOwnEndpoints } from './core/targets/own-endpoints.ts';
+import { loadTools } from './core/tool/discovery.ts';
+import { isSelected } from './core/tool/patterns.ts';
+import { createGateway, type Gateway, type GatewayParts } from './gateway.ts';
+import { createLogger } from './logger.ts';
+import { type DataDir, openDataDir } from './store/data-dir.ts';
+import { ensureFirstKey } from './store/first-key.ts';
+import { createKeyFile } from './store/key-file.ts';
+import { createSecretFiles } from './store/secret-file.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const redactor = createRedactor();
+const logger = createLogger<LogEvent>({ level: 'info', redactor, destination: process.stdout });
+
+/** The process: configuration → store → gateway → app → listen → signals. */
+async function main(): Promise<void> {
+  const allTools = await loadTools(join(ROOT, 'src', 'tools'));
+  const environment = readEnvironment();
+  const load = () => loadConfig({ environment, toolNames: allTools.map((tool) => tool.name) });
+  const loaded = load();
+  const { config } = loaded;
+  logger.setLevel(config.log.level);
+  logger.info('config.loaded', { file: loaded.file ?? 'none', port: config.port, host: config.host });
+
+  const dataDir = await openDataDir(resolve(config.dataDir));
+  try {
+    await start({ loaded, load, dataDir, tools: allTools.filter((tool) => isSelected(tool.name, config.tools)) });
+  } catch (thrown) {
+    dataDir.close();
+    throw thrown;
+  }
+}
+
+type Start = Pick<GatewayParts, 'loaded' | 'load' | 'tools'> & { readonly dataDir: DataDir };
+
+async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
+  const { config } = loaded;
+  const keys = createKeyFile(dataDir.path);
+  const metrics = createMetrics();
+  const redisUrl = config.rateLimit.redisUrlFile === '' ? undefined : readSecretUrl(config.rateLimit.redisUrlFile);
+  const gateway = await createGateway({
+    loaded,
+    load,
+    tools,
+    dataDir,
+    keys,
+    secrets: createSecretFiles(dataDir.path),
+    ownAddresses: redisUrl === undefined ? [] : redisAddress(redisUrl),
+    redactor,
+    clock: systemClock,
+    recorder: metrics.recorder,
+    log: logger,
+    version: readVersion(),
+  });
+  const loopback = isLoopback(config.host);
+  const { bootstrapKeyFile, host, port } = config;
+  const firstKey = await ensureFirstKey({
+    store: keys,
+    dataDir: dataDir.path,
+    bootstrapKeyFile,
+    loopback,
+    clock: systemClock,
+  });
+  if (firstKey.kind !== 'present') logger.info('key.created', { ...firstKey });
+
+  const redis = redisUrl === undefined ? undefined : connectRedis(redisUrl);
+  const app = await buildApp(gateway, { metrics, logger: logger.fastifyLogger, redis, tls: readTls(config) });
+  const address = await app.listen({ host, port });
+  announceOwnPlace(gateway, { host, port: Number(new URL(address).port) });
+  const stop = async () => {
+    dataDir.removeAddress();
+    await app.close();
+    redis?.disconnect();
+  };
+  handleSignals({ gateway, graceMs: () => gateway.config().shutdownGraceMs, stop, release: () => dataDir.close() });
+  // Last: whoever finds this file finds a gateway that answers.
+  dataDir.writeAddress(clientAddress(address));
+  logger.info('gateway.started', { address, version: gateway.version, layers: gateway.executor.layers });
+}
+
+function readVersion(): string {
+  return (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+function readSecretUrl(path: string): string {
+  const url = readFileSync(path, 'utf8').trim();
+  redactor.register(url);
+  return url;
+}
+
+/** Redis holds our counters: no tool may be pointed at it. A name is left to the scope, which knows no public one. */
+function redisAddress(url: string): string[] {
+  const { hostname, port } = new URL(url);
+  return /^[\d.]+$|^\[/.test(hostname) ? [`${hostname}:${port || '6379'}`] : [];
+}
+
+function connectRedis(url: string): Redis {
+  const redis = new Redis(url, { connectTimeout: 500, maxRetriesPerRequest: 1, enableOfflineQueue: true });
+  // Without a listener an unreachable Redis would end the process; each request that needs it is refused anyway.
+  redis.on('error', () => undefined);
+  return redis;
+}
+
+function readTls({ tls }: Config) {
+  if (tls.certFile === '') return undefined;
+  return {
+    cert: readFileSync(tls.certFile),
+    key: readFileSync(tls.keyFile),
+    ...(tls.clientCaFile === '' ? {} : { clientCa: readFileSync(tls.clientCaFile) }),
+  };
+}
+
+function announceOwnPlace(gateway: Gateway, { host, port }: { host: string; port: number }): void {
+  const interfaces = Object.values(networkInterfaces()).flatMap((entries) =>
+    (entries ?? []).map((entry) => entry.address),
+  );
+  const hosts = host === 'localhost' ? ['127.0.0.1', '::1'] : [host];
+  gateway.listensAt(
+    expandOwnEndpoints(
+      hosts.map((address) => ({ address, port })),
+      interfaces,
+    ),
+  );
+}
+
+/** Where a client on this machine reaches us: a wildcard is no address to connect to. */
+function clientAddress(address: string): string {
+  return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+}
+
+interface Stopping {
+  readonly gateway: Gateway;
+  readonly graceMs: () => number;
+  readonly stop: () => Promise<void>;
+  readonly release: () => void;
+}
+
+/** TERM and INT: no new work, running calls get their grace, then their trees end. HUP: the configuration anew. */
+function handleSignals({ gateway, graceMs, stop, release }: Stopping): void {
+  let isStopping = false;
+  const end = async (signal: string) => {
+    if (isStopping) return;
+    isStopping = true;
+    logger.info('gateway.stopped', { signal, active: gateway.executor.active, graceMs: graceMs() });
+    const stopped = stop();
+    const grace = setTimeout(() => void gateway.close(), graceMs());
+    await stopped;
+    clearTimeout(grace);
+    await gateway.close();
+    release();
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void end('SIGTERM'));
+  process.on('SIGINT', () => void end('SIGINT'));
+  process.on('SIGHUP', () => gateway.reload());
+}
+
+try {
+  await main();
+} catch (thrown) {
+  const error = toSallyportError(thrown);
+  const faults = (thrown as { details?: unknown } | undefined)?.details;
+  logger.error('gateway.stopped', {
+    code: error.code,
+    message: thrown instanceof Error ? thrown.message : 'unknown',
+    details: faults,
+    cause: thrown,
+  });
+  process.exit(1);
+}

@@ -1,0 +1,181 @@
+import { countPorts, parsePorts } from '../../core/targets/ports.ts';
+import { defineTool, type RiskRaise, type ToolContext } from '../../core/tool/definition.ts';
+import { buildArgv, isRaw } from './argv.ts';
+import { type NmapInput, NmapInputSchema, portsOf, UNPACED_PORTS } from './input.ts';
+import { NmapResultSchema } from './output.ts';
+import { parseNmap } from './parse.ts';
+import { riskOfScript } from './scripts.ts';
+
+function check(input: NmapInput): readonly string[] {
+  const read = parsePorts(input.ports ?? 'top100');
+  const faults = read.ok ? [] : [`ports: ${read.fault}`];
+  if (read.ok && countPorts(read.value) > UNPACED_PORTS && input.maxRate === undefined) {
+    faults.push(`more than ${UNPACED_PORTS} ports need maxRate`);
+  }
+  const isMore = input.ports !== undefined || input.version !== 'off' || input.os || input.scripts.length > 0;
+  if (input.scan === 'ping' && isMore) faults.push('a ping scan takes no ports, version, os or scripts');
+  return faults;
+}
+
+function raises(input: NmapInput): readonly RiskRaise[] {
+  const found: RiskRaise[] = [];
+  if (input.scan === 'udp') found.push({ risk: 'intrusive', option: 'scan', why: 'UDP probes disturb weak devices' });
+  if (input.os) found.push({ risk: 'intrusive', option: 'os', why: 'OS detection sends malformed packets' });
+  for (const name of input.scripts) {
+    const risk = riskOfScript(name);
+    if (risk !== 'active' && risk !== 'observe') found.push({ risk, option: 'scripts', why: `script ${name}` });
+  }
+  return found;
+}
+
+function degrades(input: NmapInput, context: ToolContext): readonly string[] {
+  if (context.raw) return [];
+  const said: string[] = [];
+  if (input.scan === 'syn')
+    said.push('No raw packets here: a connect scan (-sT) was done instead of a SYN scan (-sS).');
+  if (input.scan === 'ping')
+    said.push('No raw packets here: hosts were looked for by TCP connections to ports 80 and 443 only.');
+  if (input.os) said.push('No raw packets here: OS detection was left out.');
+  return said;
+}
+
+const TAIL =
+  '--max-retries 2 --host-timeout 300s --stats-every 1s --noninteractive --no-stylesheet --datadir /usr/share/nmap -oX - --'.split(
+    ' ',
+  );
+
+export default defineTool({
+  name: 'nmap',
+  title: 'Which hosts, ports and services are there?',
+  description:
+    'Port scan with nmap: which of the given hosts are up, which ports are open, closed or filtered, which service and version answers, what vetted NSE scripts say, and a guess of the operating system. Names are resolved once and scanned by address. Start with the preset "quick" or with few ports; a scan of many ports takes minutes. It does no evasion, spoofing, decoys or fragments, takes no options of nmap as text, and never scans outside the permitted scope. A port that is not listed and not counted in otherPorts was not looked at.',
+  binary: 'nmap',
+  requires: ['/usr/share/nmap/nmap-services', '/usr/share/nmap/scripts/script.db'],
+  debianPackage: 'nmap',
+  risk: 'active',
+  raw: 'optional',
+  timeoutMs: 600_000,
+  maxTimeoutMs: 3_600_000,
+  concurrency: 2,
+  maxConcurrency: 5,
+  limits: { maxAddresses: 1024, maxPorts: 65_535 },
+  input: NmapInputSchema,
+  output: NmapResultSchema,
+  check,
+  targets: (input) =>
+    input.targets.map((value) => ({ role: 'targets', kind: 'host-or-network', value, ports: portsOf(input) })),
+  raises,
+  degrades,
+  needsRaw: isRaw,
+  grammar: {
+    options: {
+      '-6': 'flag',
+      '-n': 'flag',
+      '-Pn': 'flag',
+      '-sn': 'flag',
+      '-sT': 'flag',
+      '-sS': 'flag',
+      '-sU': 'flag',
+      '-sV': 'flag',
+      '-O': 'flag',
+      '--privileged': 'flag',
+      '--unprivileged': 'flag',
+      '-p': 'ports',
+      '--version-intensity': /^[0-9]$/,
+      '--script': 'words',
+      '--max-rate': 'integer',
+      '--max-retries': /^2$/,
+      '--host-timeout': /^[1-9][0-9]{0,2}s$/,
+      '--stats-every': /^1s$/,
+      '--noninteractive': 'flag',
+      '--no-stylesheet': 'flag',
+      '--datadir': /^\/usr\/share\/nmap$/,
+      '-oX': /^-$/,
+    },
+    attached: { '-T': /^[2-4]$/ },
+    operands: 'network',
+    terminator: true,
+  },
+  argv: buildArgv,
+  parse: parseNmap,
+  probe: { argv: ['--version'], version: /Nmap version (\d[\w.]*)/ },
+  presets: [
+    { name: 'quick', title: 'The 100 most common TCP ports', input: { ports: 'top100', timing: 4 } },
+    {
+      name: 'standard',
+      title: 'The 1000 most common TCP ports with versions',
+      input: { ports: 'top1000', version: 5 },
+    },
+    {
+      name: 'thorough',
+      title: 'Every TCP port with versions',
+      input: { ports: 'all', version: 7, timing: 4, maxRate: 1000 },
+    },
+    { name: 'discovery', title: 'Which hosts are up', input: { scan: 'ping' } },
+    { name: 'version', title: 'Versions behind the 100 most common ports', input: { ports: 'top100', version: 7 } },
+    {
+      name: 'web',
+      title: 'Web servers and what they say of themselves',
+      input: {
+        ports: '80,443,3000,5000,8000,8008,8080,8081,8443,8888,9000,9090',
+        version: 5,
+        scripts: ['http-title', 'http-headers', 'http-methods', 'http-robots.txt', 'ssl-cert'],
+      },
+    },
+  ],
+  examples: [
+    {
+      title: 'versions on a few ports of a lab host',
+      input: { targets: ['10.77.0.10'], ports: '21,22,53,80,8081,9999', version: 5 },
+      argv: [
+        '-n',
+        '-Pn',
+        '-sT',
+        '--unprivileged',
+        '-p',
+        '21-22,53,80,8081,9999',
+        '-sV',
+        '--version-intensity',
+        '5',
+        '-T3',
+        '--max-rate',
+        '500',
+        ...TAIL,
+        '10.77.0.10',
+      ],
+    },
+    {
+      title: 'a name and a network, half-open, with scripts',
+      input: {
+        targets: ['web.lab.internal', '10.77.0.0/28'],
+        ports: '80',
+        scan: 'syn',
+        scripts: ['http-title', 'http-enum'],
+        maxRate: 100,
+      },
+      resolves: { 'web.lab.internal': '10.77.0.10' },
+      raw: true,
+      argv: [
+        '-n',
+        '-Pn',
+        '--privileged',
+        '-sS',
+        '-p',
+        '80',
+        '--script',
+        'http-title,http-enum',
+        '-T3',
+        '--max-rate',
+        '100',
+        ...TAIL,
+        '10.77.0.10',
+        '10.77.0.0/28',
+      ],
+    },
+    {
+      title: 'which hosts are up',
+      input: { targets: ['10.77.0.0/28'], scan: 'ping' },
+      argv: ['-n', '-sn', '--unprivileged', '-T3', '--max-rate', '500', ...TAIL, '10.77.0.0/28'],
+    },
+  ],
+});

@@ -1,0 +1,133 @@
+import { cleanText } from '../../core/tool/clean-text.ts';
+import type { ParseOutcome, ToolEnd, ToolEvent, ToolParser } from '../../core/tool/definition.ts';
+import { createLineReader } from '../../core/tool/lines.ts';
+import type { SqlmapAction } from './input.ts';
+import { readLog } from './log.ts';
+import type { SqlmapResult } from './result.ts';
+
+const MAX_LINE = 4096;
+
+/** What sqlmap says about its own work on stdout. */
+interface Heard {
+  isNegative: boolean;
+  /** HTTP status of the plain request, when it was an error. */
+  plainStatus: string | undefined;
+  isUnreachable: boolean;
+  isAbsent: boolean;
+  /** Something stood between the tests and the page: a filter, lost connections, refusals. */
+  isDisturbed: boolean;
+  isUnsupported: boolean;
+  isEnded: boolean;
+}
+
+/** Reads sqlmap 1.7.2: what was found from its log file, whether it really looked from stdout. */
+export function parseSqlmap(from: {
+  readonly action: SqlmapAction;
+  readonly param: string;
+  emit(event: ToolEvent): void;
+}): ToolParser<SqlmapResult> {
+  const heard: Heard = {
+    isNegative: false,
+    plainStatus: undefined,
+    isUnreachable: false,
+    isAbsent: false,
+    isDisturbed: false,
+    isUnsupported: false,
+    isEnded: false,
+  };
+  const stdout = createLineReader(MAX_LINE, (line) => {
+    hearLine(heard, line);
+    report(from, line);
+  });
+  return {
+    stdout: (chunk) => stdout.push(chunk),
+    end(end) {
+      stdout.end();
+      return conclude(from.action, heard, end);
+    },
+  };
+}
+
+function hearLine(heard: Heard, line: string): void {
+  const said = /^\[\d\d:\d\d:\d\d\] \[(INFO|WARNING|ERROR|CRITICAL)\] (.*)$/.exec(line);
+  if (line.startsWith('[*] ending @ ')) heard.isEnded = true;
+  // The sum of HTTP errors. 400, 404 and 500 are what an application says to broken SQL; these mean a filter or an overload.
+  if (/^[45]\d\d \([^)]*\) - \d+ times/.test(line) && /(?<!\d)(?:40[1367]|429|50[234]) \(/.test(line)) {
+    heard.isDisturbed = true;
+  }
+  if (said === null) return;
+  const [, level, text = ''] = said;
+  const isError = level === 'ERROR' || level === 'CRITICAL';
+  if (isError && text.startsWith('all tested parameters do not appear to be injectable')) heard.isNegative = true;
+  else if (isError && /^(?:all testable parameters you provided are not present|no parameter\(s\) found)/.test(text)) {
+    heard.isAbsent = true;
+  } else if (isError && /^(?:unable to connect|connection timed out|connection (?:reset|dropped)|host )/.test(text)) {
+    heard.isDisturbed = true;
+    if (/skipping to the next target/.test(text)) heard.isUnreachable = true;
+  } else if (isError) heard.isDisturbed = true;
+  const status = /responded with an HTTP error code \((\d{3})\)|^page not found \((404)\)/.exec(text);
+  heard.plainStatus = status?.[1] ?? status?.[2] ?? heard.plainStatus;
+  if (level === 'WARNING' && /^on .* it is not possible to (?:enumerate|get)/.test(text)) heard.isUnsupported = true;
+}
+
+function report(from: { readonly param: string; emit(event: ToolEvent): void }, line: string): void {
+  const test = /^\[\d\d:\d\d:\d\d\] \[INFO\] testing '([^']{1,120})/.exec(line)?.[1];
+  if (test !== undefined) from.emit({ kind: 'progress', message: `testing ${cleanText(test, 120)}` });
+  if (/^\[\d\d:\d\d:\d\d\] \[INFO\] \S+ parameter '.*' is '.*' injectable/.test(line)) {
+    from.emit({ kind: 'finding', message: `parameter ${from.param} is injectable` });
+  }
+}
+
+function conclude(action: SqlmapAction, heard: Heard, end: ToolEnd): ParseOutcome<SqlmapResult> {
+  const { facts, isCut } = readLog(logOf(end));
+  const isInjectable = facts.techniques.length > 0;
+  // A page that refuses the plain request, or a filter before it, was not tested: its "no" is no answer.
+  const isTested = heard.isNegative && heard.plainStatus === undefined && !heard.isUnreachable && !heard.isAbsent;
+  const injectable = isInjectable ? true : isTested && end.ending === 'exited' ? false : null;
+  const result: SqlmapResult = { injectable, ...facts, unsupported: heard.isUnsupported };
+  if (end.ending !== 'exited') return { result, complete: false };
+  if (injectable === null) {
+    const failure = failureOf(heard, end);
+    return { result, complete: false, ...failure };
+  }
+  const complete =
+    heard.isEnded && !end.stdoutTruncated && !isCut && (isInjectable ? isAnswered(action, result) : !heard.isDisturbed);
+  return { result, complete };
+}
+
+function failureOf(heard: Heard, end: ToolEnd): { failure: string; trips?: boolean } {
+  if (heard.isUnreachable) return { failure: 'The server could not be reached.' };
+  if (heard.plainStatus !== undefined) {
+    return { failure: `The page answers HTTP ${heard.plainStatus} to the plain request; it was not tested.` };
+  }
+  if (heard.isAbsent) return { failure: 'The parameter is not in the request.' };
+  if (heard.isDisturbed) return { failure: 'The connection to the server was lost before the tests ended.' };
+  return { failure: `sqlmap ended early (exit code ${end.exitCode}).`, trips: true };
+}
+
+/** Whether the action's question has its answer. */
+function isAnswered(action: SqlmapAction, result: SqlmapResult): boolean {
+  if (result.unsupported) return true;
+  switch (action) {
+    case 'detect':
+      return true;
+    case 'banner':
+      return result.banner !== undefined;
+    case 'currentUser':
+      return result.currentUser !== undefined;
+    case 'currentDb':
+      return result.currentDb !== undefined;
+    case 'dbs':
+      return result.databases.length > 0;
+    case 'tables':
+      return result.tables.length > 0;
+    case 'columns':
+      // With SQLite sqlmap 1.7.2 prints the columns of one table only, under the name "None".
+      return result.columns.length > 0 && result.columns.every(({ table }) => table !== 'None');
+  }
+}
+
+function logOf(end: ToolEnd): string {
+  for (const [path, content] of end.files) if (path.endsWith('/log')) return content.toString('utf8');
+  return '';
+}

@@ -1,0 +1,62 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+/** Runs a program to its end and answers its standard output. Rejects when it fails. */
+export async function run(program: string, args: readonly string[], input?: string): Promise<string> {
+  const running = execute(program, [...args], { maxBuffer: 16 * 1_048_576, timeout: 60_000 });
+  // A program that ends without reading its input breaks the pipe; its exit code says what matters.
+  running.child.stdin?.on('error', () => undefined);
+  running.child.stdin?.end(input ?? '');
+  return (await running).stdout;
+}
+
+/** How a program ended that was allowed to fail. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program inside a namespace, whatever its exit code. */
+export async function runInside(namespace: string, argv: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      'ip',
+      ['netns', 'exec', namespace, ...argv],
+      { maxBuffer: 16 * 1_048_576, timeout: 60_000 },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
+    );
+    child.stdin?.end();
+  });
+}
+
+export interface Start {
+  readonly namespace: string;
+  readonly argv: readonly string[];
+  /** File that takes standard output and standard error. */
+  readonly log: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts a program that stays, inside a namespace. `ip netns exec` replaces itself, so the pid is the program's. */
+export function startInside(start: Start): ChildProcess {
+  const log = openSync(start.log, 'a');
+  return spawn('ip', ['netns', 'exec', start.namespace, ...start.argv], {
+    stdio: ['ignore', log, log],
+    env: { ...process.env, ...start.env },
+  });
+}
+
+/** Polls until the condition holds; the deadline only ends a broken lab, it measures nothing. */
+export async function until(what: string, holds: () => Promise<boolean> | boolean, deadlineMs = 20_000): Promise<void> {
+  const end = Date.now() + deadlineMs;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`the lab waited in vain for ${what}`);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 25);
+    });
+  }
+}

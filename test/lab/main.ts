@@ -1,0 +1,128 @@
+/**
+ * The lab for people: `node test/lab/main.ts up [--port N] | down | status`.
+ * `up` leaves a process behind that owns the lab; `down` ends it and removes everything. Needs root.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { until } from './command.ts';
+import { startGateway } from './gateway.ts';
+import { startLab, sweep } from './lab.ts';
+import { OUTSIDE, PASSWORD, SECOND, TARGET } from './layout.ts';
+import { startTimeOf } from './record.ts';
+import { whyNoLab } from './requirements.ts';
+
+const DIRECTORY = '/run/sallyport-lab';
+const STATE = `${DIRECTORY}/up.state`;
+const LOG = `${DIRECTORY}/up.log`;
+
+interface State {
+  readonly pid: number;
+  readonly startedAt: string | undefined;
+  readonly url: string;
+  readonly key: string;
+  readonly user: string;
+  readonly attacker: string;
+}
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function up(port: number): Promise<void> {
+  if (runningState() === undefined) {
+    mkdirSync(DIRECTORY, { recursive: true, mode: 0o700 });
+    rmSync(STATE, { force: true });
+    const log = openSync(LOG, 'w', 0o600);
+    const argv = [fileURLToPath(import.meta.url), 'serve', '--port', String(port)];
+    const owner = spawn(process.execPath, argv, { detached: true, stdio: ['ignore', log, log] });
+    owner.unref();
+    await until('its owner to be ready', () => {
+      if (owner.exitCode !== null) throw new Error(`the lab did not start: ${readFileSync(LOG, 'utf8').slice(-2000)}`);
+      return runningState() !== undefined;
+    });
+  }
+  describe();
+}
+
+async function serve(port: number): Promise<void> {
+  const lab = await startLab();
+  const end = Promise.withResolvers<void>();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => end.resolve());
+  try {
+    const gateway = await startGateway(lab, port);
+    const state: State = {
+      pid: process.pid,
+      startedAt: startTimeOf(process.pid),
+      url: gateway.url,
+      key: gateway.key,
+      user: lab.user.name,
+      attacker: lab.attacker,
+    };
+    writeFileSync(STATE, JSON.stringify(state), { mode: 0o600 });
+    await end.promise;
+    await gateway.stop();
+  } finally {
+    rmSync(STATE, { force: true });
+    await lab.stop();
+  }
+}
+
+async function down(): Promise<void> {
+  const state = runningState();
+  if (state !== undefined) {
+    process.kill(state.pid, 'SIGTERM');
+    await until('its owner to end', () => startTimeOf(state.pid) !== state.startedAt, 60_000);
+  }
+  await sweep();
+  rmSync(STATE, { force: true });
+  rmSync(LOG, { force: true });
+  print(state === undefined ? 'The lab was not up.' : 'The lab is gone.');
+}
+
+function runningState(): State | undefined {
+  try {
+    const state = JSON.parse(readFileSync(STATE, 'utf8')) as State;
+    return startTimeOf(state.pid) === state.startedAt ? state : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(): void {
+  const state = runningState();
+  if (state === undefined) return print('The lab is down. Start it with: node test/lab/main.ts up');
+  const headers = { Authorization: `Bearer ${state.key}` };
+  const client = { mcpServers: { 'sallyport-lab': { type: 'http', url: `${state.url}/mcp`, headers } } };
+  return print(`The lab is up; the gateway in it answers at ${state.url}
+
+In scope: ${TARGET} (web.lab.internal), ${SECOND} (db.lab.internal). Out of scope: ${OUTSIDE}.
+Log-in for ssh and ftp: ${state.user} / ${PASSWORD}; for http://${TARGET}/private/: admin / ${PASSWORD}.
+
+MCP client configuration:
+${JSON.stringify(client, null, 2)}
+
+curl -s ${state.url}/v1/tools/nmap/runs -H 'Authorization: Bearer ${state.key}' \\
+  -H 'Content-Type: application/json' -d '{"input":{"targets":["${TARGET}"],"ports":"22,80"}}'
+
+A shell beside the gateway: ip netns exec ${state.attacker} sh
+Remove everything: node test/lab/main.ts down`);
+}
+
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { port: { type: 'string' } } });
+const why = whyNoLab({ tools: true });
+const verbs: Readonly<Record<string, () => void | Promise<void>>> = {
+  up: () => up(Number(values.port ?? 0)),
+  serve: () => serve(Number(values.port ?? 0)),
+  down,
+  status: describe,
+};
+const verb = verbs[positionals[0] ?? ''];
+if (verb === undefined) {
+  print('usage: node test/lab/main.ts up [--port N] | down | status');
+  process.exitCode = 2;
+} else if (why !== undefined) {
+  print(`No lab here: ${why}.`);
+  process.exitCode = 1;
+} else {
+  await verb();
+}
