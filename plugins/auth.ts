@@ -40,12 +40,13 @@ export default fp<AuthOptions>(
     });
 
     app.addHook('onRequest', async (request) => {
-      if (request.is404) return;
+      // Not `is404`: that is also true for routes that a plugin registered with a configuration of its own.
+      if (request.routeOptions.url === undefined) return;
       const access = rowOf(request);
       if (access.kind === 'public') return;
-      const header =
-        access.kind === 'browser' ? fromBasic(request.headers.authorization) : request.headers.authorization;
-      if (access.kind === 'optional' && header === undefined) return;
+      const sent = authorizationHeaders(request.raw.rawHeaders);
+      const header = access.kind === 'browser' ? sent.map(fromBasic) : sent;
+      if (access.kind === 'optional' && header.length === 0) return;
       const principal = await identify(app, { authenticator, log, recorder }, { request, header });
       request.principal = principal;
       if (access.kind === 'optional' || principal.scopes.has(access.scope)) return;
@@ -62,7 +63,7 @@ export default fp<AuthOptions>(
 async function identify(
   app: FastifyInstance,
   { authenticator, log, recorder }: AuthOptions,
-  { request, header }: { request: FastifyRequest; header: string | undefined },
+  { request, header }: { request: FastifyRequest; header: readonly string[] },
 ): Promise<Principal> {
   try {
     return await authenticator.authenticate(header);
@@ -85,9 +86,16 @@ function rowOf(request: FastifyRequest): Access {
   return access;
 }
 
+/** All of them: Node keeps the first of several silently, and a proxy may have judged another one. */
+function authorizationHeaders(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter(
+    (_text, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization',
+  );
+}
+
 /** A browser's Basic credentials as a bearer header: the password is the key, the user name is not looked at. */
-function fromBasic(header: string | undefined): string | undefined {
-  const match = /^Basic ([A-Za-z0-9+/]{1,1024}={0,2})$/i.exec(header ?? '');
+function fromBasic(header: string): string {
+  const match = /^Basic ([A-Za-z0-9+/]{1,1024}={0,2})$/i.exec(header);
   if (match?.[1] === undefined) return header;
   const text = Buffer.from(match[1], 'base64').toString('utf8');
   return `Bearer ${text.slice(text.indexOf(':') + 1)}`;

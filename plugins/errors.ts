@@ -2,15 +2,23 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { errorBody, SallyportError, toSallyportError } from '../src/core/errors.ts';
 import type { Log } from '../src/core/log.ts';
+import type { Redactor } from '../src/core/redaction/redactor.ts';
+
+export interface ErrorsOptions {
+  readonly log: Log;
+  /** A message may quote what the caller sent, and that may be a key. */
+  readonly redactor: Pick<Redactor, 'redactValue'>;
+}
 
 /** The one place where an error becomes an HTTP answer. Third parties' errors are taught our codes here. */
-export default fp<{ log: Log }>(
-  async (app, { log }) => {
+export default fp<ErrorsOptions>(
+  async (app, { log, redactor }) => {
+    const send = (reply: FastifyReply, error: SallyportError) => render(reply, error, redactor);
     app.setErrorHandler<FastifyError | Error>((thrown, request, reply) => {
       const error = translate(thrown);
       if (error.status >= 500)
         log.error('request.failed', { requestId: request.id, code: error.code, cause: error.cause });
-      return send(reply, error, request.id);
+      return send(reply, error);
     });
 
     app.setNotFoundHandler((request, reply) => {
@@ -21,20 +29,20 @@ export default fp<{ log: Log }>(
         return send(
           reply,
           new SallyportError('ERR_ROUTE_UNKNOWN', 'There is no such route; /openapi.json lists them.'),
-          request.id,
         );
       }
       reply.header('allow', allowed.join(', '));
-      return send(reply, new SallyportError('ERR_METHOD_UNSUPPORTED', `Use ${allowed.join(' or ')} here.`), request.id);
+      return send(reply, new SallyportError('ERR_METHOD_UNSUPPORTED', `Use ${allowed.join(' or ')} here.`));
     });
   },
   { name: 'errors', dependencies: ['request-context'] },
 );
 
-function send(reply: FastifyReply, error: SallyportError, requestId: string): FastifyReply {
+function render(reply: FastifyReply, error: SallyportError, redactor: ErrorsOptions['redactor']): FastifyReply {
   if (error.code === 'ERR_AUTH_REQUIRED') reply.header('www-authenticate', challenge(reply.request));
   if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
-  return reply.code(error.status).type('application/json; charset=utf-8').send(errorBody(error, requestId));
+  const body = redactor.redactValue(errorBody(error, reply.request.id));
+  return reply.code(error.status).type('application/json; charset=utf-8').send(body);
 }
 
 /** RFC 6750 section 3; pages that a person opens in a browser ask for Basic so that the browser shows its prompt. */

@@ -26,12 +26,12 @@ export default fp<EventsOptions>(
       '/v1/events',
       { schema: { tags: ['operations'], summary: 'Health and tool state changes, live.' } },
       async (request, reply) => {
+        const after = lastEventId(request.headers['last-event-id']);
         if (open.size >= maxStreams()) {
           throw new SallyportError('ERR_OVERLOADED', 'All event streams are taken (eventStreams).', {
             retryAfterMs: KEEP_ALIVE_MS,
           });
         }
-        const after = lastEventId(request.headers['last-event-id']);
         const stream = reply.raw;
         reply.hijack();
         stream.writeHead(200, {

@@ -14,25 +14,14 @@ declare module 'fastify' {
   }
 }
 
-/** What of the gateway the endpoint stands on. */
-export interface McpPluginOptions {
-  readonly gateway: Omit<McpEndpointOptions, 'runs' | 'limits' | 'pageSize'> & {
-    readonly engine: McpEndpointOptions['runs'];
-    readonly config: () => { readonly mcp: ReturnType<McpEndpointOptions['limits']> };
-  };
-  /** Entries of tools/list in one answer. */
-  readonly pageSize?: number;
-  /** How long a client may leave its stream unread, milliseconds. */
+/** Everything of the endpoint, and how long a client may leave its stream unread, milliseconds. */
+export interface McpPluginOptions extends McpEndpointOptions {
   readonly stallMs?: number;
 }
 
-async function mcp(app: FastifyInstance, { gateway, pageSize, stallMs = STALL_MS }: McpPluginOptions): Promise<void> {
-  const { registry, engine, log, clock, recorder, version } = gateway;
-  const endpoint = createMcpEndpoint({
-    ...{ registry, runs: engine, log, clock, recorder, version },
-    limits: () => gateway.config().mcp,
-    ...(pageSize === undefined ? {} : { pageSize }),
-  });
+async function mcp(app: FastifyInstance, options: McpPluginOptions): Promise<void> {
+  const { log, stallMs = STALL_MS } = options;
+  const endpoint = createMcpEndpoint(options);
   app.decorate('mcpCounts', () => endpoint.counts());
   // Before the server waits for open connections: our streams would keep it from ever closing.
   app.addHook('preClose', () => endpoint.close());

@@ -10,6 +10,7 @@ declare module 'fastify' {
 }
 
 const controllers = new WeakMap<FastifyRequest, AbortController>();
+const answered = new WeakSet<FastifyRequest>();
 
 /** Gives every request its id (also in the answer), its log line, and a signal that tells when the client left. */
 export default fp<{ log: Log }>(
@@ -25,13 +26,14 @@ export default fp<{ log: Log }>(
       const controller = controllerOf(request);
       // Fastify fires neither onResponse nor onRequestAbort when a client leaves in mid-response; only this event does.
       reply.raw.once('close', () => {
-        if (reply.raw.writableFinished) return;
+        if (reply.raw.writableFinished || answered.has(request)) return;
         controller.abort();
         log.info('request.aborted', { requestId: request.id, method: request.method, route: request.routeOptions.url });
       });
     });
 
     app.addHook('onResponse', async (request, reply) => {
+      answered.add(request);
       log.info('request.finished', {
         requestId: request.id,
         method: request.method,

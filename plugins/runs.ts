@@ -4,6 +4,7 @@ import { ErrorBodySchema } from '../schemas/error.ts';
 import { type RunOptions, RunOptionsSchema } from '../schemas/run.ts';
 import { SallyportError } from '../src/core/errors.ts';
 import type { RunEngine } from '../src/core/run/types.ts';
+import { callerSchema } from '../src/core/tool/input-schema.ts';
 import type { RegisteredTool, Registry } from '../src/core/tool/registry-types.ts';
 
 declare module 'fastify' {
@@ -58,7 +59,7 @@ export default fp<{ registry: Registry; engine: RunEngine }>(
 
 function documented(tool: RegisteredTool): { body: unknown; response: unknown } {
   const body = Type.Object(
-    { input: tool.definition.input, run: Type.Optional(RunOptionsSchema) },
+    { input: callerSchema(tool.definition.input), run: Type.Optional(RunOptionsSchema) },
     { additionalProperties: false },
   );
   return { body, response: { 200: tool.outputSchema, default: ErrorBodySchema } };

@@ -47,6 +47,7 @@ export const BareHealthSchema = Type.Object(
   { additionalProperties: false },
 );
 
+/** One check of the report, as code reads it. */
 export interface HealthCheckReport {
   readonly name: string;
   readonly priority: CheckPriority;
@@ -56,6 +57,7 @@ export interface HealthCheckReport {
   readonly checkedAt: string | null;
   readonly durationMs: number;
 }
+/** The whole report, as code reads it. */
 export interface HealthReport {
   readonly status: HealthStatus;
   readonly ready: boolean;

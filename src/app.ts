@@ -36,10 +36,12 @@ export interface AppParts {
 export async function buildApp(gateway: Gateway, parts: AppParts): Promise<FastifyInstance> {
   const { log, recorder } = gateway;
   const app = newServer(gateway, parts);
+  // JSON is the only thing read here; text would reach the routes as an unparsed string.
+  app.removeContentTypeParser('text/plain');
 
   // id and log line, then how errors look, what is measured and what every answer carries
   await app.register(requestContext, { log });
-  await app.register(errors, { log });
+  await app.register(errors, { log, redactor: gateway.redactor });
   await app.register(metricsPlugin, { metrics: parts.metrics });
   await app.register(securityHeaders);
   // right host and origin? overloaded? too many from this address? who is calling? too many of theirs?

@@ -4,14 +4,21 @@ import { type Config, configSchema, type ToolConfig, toolConfig } from '../schem
 import { environmentLayer } from './config/environment.ts';
 import { fileLayer } from './config/file.ts';
 import { type ConfigFault, type ConfigKey, configKeys, type Layer } from './config/keys.ts';
+import type { LoadedConfig } from './config/loaded.ts';
 import { brokenRules } from './config/rules.ts';
 import { deepFreeze, nest } from './config/tree.ts';
 import { checkValue } from './config/value.ts';
 
-export { isLoopback } from './config/rules.ts';
+/** What the rest of the program uses of src/config/. */
 export type { ConfigFault } from './config/keys.ts';
-export { type ConfigWatch, type ReloadResult, watchConfig } from './config/watch.ts';
+/** The loaded configuration. */
+export type { LoadedConfig } from './config/loaded.ts';
+/** The reference, for the documentation and the command line. */
 export { type ConfigRow, describeConfig, environmentExample, referenceTable } from './config/reference.ts';
+/** Whether an address is this machine's only. */
+export { isLoopback } from './config/rules.ts';
+/** Hot reload. */
+export { type ConfigWatch, type ReloadResult, watchConfig } from './config/watch.ts';
 
 /** The configuration is refused. `details.faults` has every fault; the code is the one of the error table. */
 export class ConfigError extends Error {
@@ -23,16 +30,6 @@ export class ConfigError extends Error {
     this.name = 'ConfigError';
     this.details = { faults };
   }
-}
-
-/** A complete, frozen configuration and where each value was written. */
-export interface LoadedConfig {
-  readonly config: Config;
-  /** By dotted path: `default`, `file:line`, or the environment variable. */
-  readonly sources: Readonly<Record<string, string>>;
-  /** The configuration file, when there is one. */
-  readonly file?: string;
-  readonly toolNames: readonly string[];
 }
 
 /** What the configuration is made from. */

@@ -67,6 +67,7 @@ export interface Gateway {
   readonly events: EventBus;
   readonly authenticator: Authenticator;
   readonly secrets: SecretStore;
+  readonly redactor: Redactor;
   readonly config: () => Config;
   readonly shownConfig: () => Record<string, unknown>;
   readonly wordlists: () => WordlistCatalogue;
@@ -77,6 +78,8 @@ export interface Gateway {
   readonly listensAt: (endpoints: readonly OwnEndpoint[]) => void;
   /** Reads the configuration again at once. */
   readonly reload: () => void;
+  /** Refuses new calls and waits until none runs, at most `graceMs`. */
+  readonly drain: (graceMs: number) => Promise<void>;
   /** Refuses new calls, ends running trees, and resolves when nothing is left. */
   readonly close: () => Promise<void>;
 }
@@ -106,15 +109,34 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const health = await startHealth({ ...parts, ...machine, executor, config, configStatus: follow.status });
   announceChanges({ ...machine, executor, recorder, log, version: parts.version });
 
-  const close = async () => {
+  const drain = (graceMs: number) => {
     ending.abort();
     gate.close();
+    return untilIdle(executor, graceMs);
+  };
+  const close = async () => {
+    await drain(0);
     await executor.close();
     await probing.ended;
     health.stop();
   };
   const listensAt = (endpoints: readonly OwnEndpoint[]) => void (ownEndpoints = endpoints);
-  return { ...present(parts, { settings, machine, executor }), health, listensAt, reload: follow.reload, close };
+  return { ...present(parts, { settings, machine, executor }), health, listensAt, reload: follow.reload, drain, close };
+}
+
+const IDLE_LOOK_MS = 50;
+
+function untilIdle(executor: Executor, graceMs: number): Promise<void> {
+  if (executor.active === 0 || graceMs === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clearInterval(look);
+      clearTimeout(limit);
+      resolve();
+    };
+    const look = setInterval(() => executor.active === 0 && done(), IDLE_LOOK_MS);
+    const limit = setTimeout(done, graceMs);
+  });
 }
 
 interface Machine {
@@ -166,6 +188,7 @@ function present(parts: GatewayParts, at: Grounds & { readonly machine: Machine 
     executor: at.executor,
     events,
     secrets,
+    redactor,
     views: createToolViews({
       riskCeiling: () => config().policy.risk,
       gateState: (tool) => gate.state(tool),

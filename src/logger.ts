@@ -2,7 +2,6 @@ import { type Logger as Pino, pino, stdTimeFunctions } from 'pino';
 
 /** What masks secrets; the gateway's one redactor fits. */
 export interface LogRedactor {
-  redactText(text: string): string;
   redactValue(value: unknown): unknown;
 }
 
@@ -27,7 +26,7 @@ export interface Logger<Event extends string> {
   readonly fastifyLogger: Pino;
 }
 
-/** Makes the logger. What it writes passes the redactor twice: its fields as values, the finished line as text. */
+/** Makes the logger. What it writes passes the redactor twice: fields before they are text, then the whole line. */
 export function createLogger<Event extends string>({ level, redactor, destination }: LoggerInput): Logger<Event> {
   const root = pino(
     {
@@ -48,10 +47,10 @@ export function createLogger<Event extends string>({ level, redactor, destinatio
 
 function wrap<Event extends string>(logger: Pino, redactor: LogRedactor): Logger<Event> {
   return {
-    info: (event, fields) => logger.info({ ...fields, ...rename(fields), event }),
-    warn: (event, fields) => logger.warn({ ...fields, ...rename(fields), event }),
-    error: (event, fields) => logger.error({ ...fields, ...rename(fields), event }),
-    child: (fields) => wrap(logger.child(safeFields({ ...fields, ...rename(fields) }, redactor)), redactor),
+    info: (event, fields) => logger.info({ ...renamed(fields), event }),
+    warn: (event, fields) => logger.warn({ ...renamed(fields), event }),
+    error: (event, fields) => logger.error({ ...renamed(fields), event }),
+    child: (fields) => wrap(logger.child(safeFields(renamed(fields), redactor)), redactor),
     setLevel: (level) => {
       logger.level = level;
     },
@@ -60,8 +59,10 @@ function wrap<Event extends string>(logger: Pino, redactor: LogRedactor): Logger
 }
 
 /** A field named like ours keeps its value under another name: it must not pass for the event of the line. */
-function rename(fields: Record<string, unknown> | undefined): Record<string, unknown> {
-  return fields !== undefined && Object.hasOwn(fields, 'event') ? { data_event: fields['event'] } : {};
+function renamed(fields: Record<string, unknown> = {}): Record<string, unknown> {
+  if (!Object.hasOwn(fields, 'event')) return fields;
+  const { event, ...rest } = fields;
+  return { ...rest, data_event: event };
 }
 
 /** Keys that pino writes itself: a second one of the same name would win in most JSON readers. */
@@ -82,9 +83,11 @@ function named(key: string): string {
   return OWN_KEYS.has(key) ? `data_${key}` : key;
 }
 
-/** Masking inside JSON text could break its quoting, so a line that holds a secret is masked value by value. */
+/**
+ * What the fields' pass has not seen: messages, texts of errors, fields bound by others. Value by value, because masking
+ * inside JSON text could break its quoting and would miss what is quoted twice.
+ */
 function redactLine(line: string, redactor: LogRedactor): string {
-  if (redactor.redactText(line) === line) return line;
   return `${JSON.stringify(redactor.redactValue(JSON.parse(line)))}\n`;
 }
 

@@ -80,11 +80,16 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
   const address = await app.listen({ host, port });
   announceOwnPlace(gateway, { host, port: Number(new URL(address).port) });
   const stop = async () => {
-    dataDir.removeAddress();
     await app.close();
     redis?.disconnect();
   };
-  handleSignals({ gateway, graceMs: () => gateway.config().shutdownGraceMs, stop, release: () => dataDir.close() });
+  handleSignals({
+    gateway,
+    graceMs: () => gateway.config().shutdownGraceMs,
+    stop,
+    release: () => dataDir.close(),
+    withdraw: () => dataDir.removeAddress(),
+  });
   // Last: whoever finds this file finds a gateway that answers.
   dataDir.writeAddress(clientAddress(address));
   logger.info('gateway.started', { address, version: gateway.version, layers: gateway.executor.layers });
@@ -145,20 +150,22 @@ interface Stopping {
   readonly graceMs: () => number;
   readonly stop: () => Promise<void>;
   readonly release: () => void;
+  /** Whoever looks for a gateway must not find one that is ending. */
+  readonly withdraw: () => void;
 }
 
 /** TERM and INT: no new work, running calls get their grace, then their trees end. HUP: the configuration anew. */
-function handleSignals({ gateway, graceMs, stop, release }: Stopping): void {
+function handleSignals({ gateway, graceMs, stop, release, withdraw }: Stopping): void {
   let isStopping = false;
   const end = async (signal: string) => {
     if (isStopping) return;
     isStopping = true;
+    withdraw();
     logger.info('gateway.stopped', { signal, active: gateway.executor.active, graceMs: graceMs() });
-    const stopped = stop();
-    const grace = setTimeout(() => void gateway.close(), graceMs());
-    await stopped;
-    clearTimeout(grace);
+    // First the calls, then the connections: closing a connection would end the call behind it.
+    await gateway.drain(graceMs());
     await gateway.close();
+    await stop();
     release();
     process.exit(0);
   };

@@ -24,34 +24,44 @@ export const logs: Command = async (context) => {
     return EXIT.failed;
   }
   for (const line of tail.lines) context.out(line);
-  if (values.follow) await follow(path, tail.end, context);
+  if (values.follow) await follow(path, tail, context);
   return EXIT.ok;
 };
 
-/** The last lines of a file and where it ended; undefined when there is none. */
-export function readTail(path: string, count: number): { lines: string[]; end: number } | undefined {
+/** The end of a file. */
+export interface Tail {
+  readonly lines: readonly string[];
+  /** Its size when it was read, bytes. */
+  readonly end: number;
+  /** Inode: tells whether a later look sees the same file. */
+  readonly file: number;
+}
+
+/** The last lines of a file; undefined when there is none. */
+export function readTail(path: string, count: number): Tail | undefined {
   const opened = open(path);
   if (opened === undefined) return undefined;
   try {
-    const { size } = fstatSync(opened);
+    const { size, ino } = fstatSync(opened);
     const start = Math.max(0, size - TAIL_BYTES);
     const lines = read(opened, start, size).toString('utf8').split('\n');
     if (lines.at(-1) === '') lines.pop();
-    return { lines: count === 0 ? [] : lines.slice(-count), end: size };
+    return { lines: count === 0 ? [] : lines.slice(-count), end: size, file: ino };
   } finally {
     closeSync(opened);
   }
 }
 
-async function follow(path: string, from: number, context: Parameters<Command>[0]): Promise<void> {
-  let position = from;
+async function follow(path: string, from: Tail, context: Parameters<Command>[0]): Promise<void> {
+  let { end: position, file } = from;
   let rest = '';
   const decoder = new StringDecoder('utf8');
   while (!context.signal.aborted) {
     const opened = open(path);
     if (opened !== undefined) {
-      const { size } = fstatSync(opened);
-      if (size < position) position = 0; // set aside at a restart
+      const { size, ino } = fstatSync(opened);
+      if (ino !== file || size < position) position = 0; // set aside at a restart
+      file = ino;
       const parts = (rest + decoder.write(read(opened, position, size))).split('\n');
       closeSync(opened);
       position = size;

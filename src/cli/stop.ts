@@ -4,7 +4,7 @@ import { findGateway, isRunning, waitUntil } from './gateway-process.ts';
 import { findDataDir, loadSettings } from './settings.ts';
 
 /** What an orderly end may take beyond the configured grace: ending tool processes, closing the store. */
-const MARGIN_MS = 15_000;
+const MARGIN_MS = 10_000;
 const KILL_MS = 5000;
 
 /** `stop`: ends the gateway of the data directory in order, and by force when it does not end in time. */

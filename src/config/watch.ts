@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { type FSWatcher, readFileSync, readlinkSync, realpathSync, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Config, configSchema } from '../../schemas/config.ts';
-import type { LoadedConfig } from '../config.ts';
 import { type ConfigFault, configKeys } from './keys.ts';
+import type { LoadedConfig } from './loaded.ts';
 import { deepFreeze, nest, valueAt } from './tree.ts';
 
 /** What a reload did. */
@@ -28,7 +28,8 @@ export interface WatchInput {
   readonly load: () => LoadedConfig;
   /** Applies a change. When it throws, the change is rejected. */
   readonly onChange: (change: ConfigChange) => void;
-  readonly onRejected: (faults: readonly ConfigFault[]) => void;
+  /** Told every rejection. `cause` is set when something other than a fault was thrown; it is for the log only. */
+  readonly onRejected: (faults: readonly ConfigFault[], cause?: unknown) => void;
   /** Ends the watch. */
   readonly signal: AbortSignal;
   /** Milliseconds that a new content must stay the same before it is read. */
@@ -52,9 +53,11 @@ export function watchConfig(input: WatchInput): ConfigWatch {
   let current = input.initial;
   let status: ReturnType<ConfigWatch['status']> = { faults: [], needsRestart: [] };
 
-  const reject = (faults: readonly ConfigFault[]): ReloadResult => {
+  const reject = (thrown: unknown): ReloadResult => {
+    const told = faultsOf(thrown);
+    const faults = told ?? [UNKNOWN_FAULT];
     status = { faults, needsRestart: status.needsRestart };
-    onRejected(faults);
+    onRejected(faults, told === undefined ? thrown : undefined);
     return { kind: 'rejected', faults };
   };
   const reload = (): ReloadResult => {
@@ -66,7 +69,7 @@ export function watchConfig(input: WatchInput): ConfigWatch {
       status = { faults: [], needsRestart: change.needsRestart };
       return isNews ? { kind: 'changed', ...change } : { kind: 'unchanged' };
     } catch (thrown) {
-      return reject(faultsOf(thrown));
+      return reject(thrown);
     }
   };
   const file = input.initial.file;
@@ -74,11 +77,23 @@ export function watchConfig(input: WatchInput): ConfigWatch {
   return { current: () => current, reload, status: () => status };
 }
 
-function faultsOf(thrown: unknown): readonly ConfigFault[] {
+/** The message of an unknown error may quote a value, so it is not part of the fault. */
+const UNKNOWN_FAULT: ConfigFault = {
+  key: '',
+  from: 'reload',
+  wrong: 'could not be applied',
+  right: 'see the cause in the log',
+};
+
+function faultsOf(thrown: unknown): readonly ConfigFault[] | undefined {
   const faults = (thrown as { details?: { faults?: unknown } } | undefined)?.details?.faults;
-  if (Array.isArray(faults) && faults.length > 0) return faults as ConfigFault[];
-  // The message of an unknown error may quote a value.
-  return [{ key: '', from: 'reload', wrong: 'could not be applied', right: 'see the cause in the log' }];
+  if (!Array.isArray(faults) || faults.length === 0) return undefined;
+  // Checks beyond the schema may tell a fault as a plain sentence.
+  return faults.map((fault: ConfigFault | string) =>
+    typeof fault === 'string'
+      ? { key: '', from: 'configuration', wrong: fault, right: 'a value without this fault' }
+      : fault,
+  );
 }
 
 function compare(running: LoadedConfig, loaded: LoadedConfig): ConfigChange {

@@ -79,9 +79,14 @@ export async function startHealth(parts: HealthParts): Promise<HealthMonitor> {
       failing: report.checks.filter((check) => check.state !== 'passing').map((check) => check.name),
     }),
   );
-  // A configuration that was refused must show in health at once, not a round later.
+  // What changed must show in health at once, not a round later. Not before this turn is over: whoever announces a
+  // change may still be in the middle of it.
   events.subscribe((event) => {
-    if (event.type === 'config' || event.type === 'breaker' || event.type === 'tool') void monitor.refresh();
+    if (event.type === 'health') return;
+    setImmediate(() => {
+      monitor.configure(config().health);
+      void monitor.refresh();
+    });
   });
   await monitor.start();
   return monitor;

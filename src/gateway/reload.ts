@@ -48,9 +48,9 @@ export function followConfiguration(
       log.info('config.reloaded', { changed, needsRestart });
       events.publish('config', { result: 'applied', changed, needsRestart });
     },
-    onRejected: (faults: readonly ConfigFault[]) => {
+    onRejected: (faults: readonly ConfigFault[], cause?: unknown) => {
       recorder.count('sallyport_config_reloads_total', { result: 'rejected' });
-      log.error('config.rejected', { faults });
+      log.error('config.rejected', { faults, ...(cause === undefined ? {} : { err: cause }) });
       events.publish('config', { result: 'rejected', faults });
     },
     signal: parts.signal,

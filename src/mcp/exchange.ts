@@ -27,6 +27,15 @@ export interface McpReply {
   readonly body?: unknown;
 }
 
+/**
+ * Calls the listener once when the response is over, also when it was over before: a client can leave while its body
+ * is still being read, and what waits for an event that has passed is never released.
+ */
+export function whenClosed(response: ServerResponse, listener: () => void): void {
+  if (response.closed) queueMicrotask(listener);
+  else response.once('close', listener);
+}
+
 /** One header as a string; undefined when it is absent or was sent more than once. */
 export function headerOf(exchange: McpExchange, name: string): string | undefined {
   const value = exchange.raw.headers[name];

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { whenClosed } from './exchange.ts';
 
 /** How long a client may leave our bytes unread before it counts as gone, milliseconds. */
 export const STALL_MS = 120_000;
@@ -16,5 +17,5 @@ export function guardAgainstStall(response: ServerResponse, stallMs: number): vo
     waited = now > 0;
     unread = now;
   }, stallMs / 2).unref();
-  response.once('close', () => clearInterval(timer));
+  whenClosed(response, () => clearInterval(timer));
 }

@@ -25,7 +25,7 @@ export interface DataDir {
  */
 export async function openDataDir(given: string): Promise<DataDir> {
   const path = prepare(given);
-  const lock = await acquireLock(join(path, 'pid'), { waitMs: 0 });
+  const lock = await acquireLock(join(path, 'pid'), { waitMs: 0, what: `The data directory ${path}` });
   const address = join(path, 'address');
   const removeAddress = (): void => rmSync(address, { force: true });
   // Left over by a process that was killed: nobody may take it for a running gateway.

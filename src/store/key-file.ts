@@ -27,8 +27,7 @@ export function createKeyFile(dataDir: string): KeyStore {
   const change = async <T>(edit: (records: readonly KeyRecord[]) => { records?: readonly KeyRecord[]; answer: T }) => {
     const lock = await acquireLock(`${path}.lock`, { waitMs: LOCK_WAIT_MS });
     try {
-      // Not the cache: another process may have written since.
-      const { records, answer } = edit(signOf(path) === '' ? [] : read(path));
+      const { records, answer } = edit(list());
       if (records !== undefined) writeAtomic(path, `${JSON.stringify({ version: 1, keys: records }, null, 2)}\n`);
       return answer;
     } finally {

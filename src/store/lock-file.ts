@@ -18,6 +18,8 @@ export interface Lock {
 
 /** How to wait for a lock. */
 export interface LockOptions {
+  /** What the lock stands for, to begin a sentence; default its path. */
+  readonly what?: string;
   /** Milliseconds to wait for a living holder; 0: fail at once. */
   readonly waitMs: number;
   /** Milliseconds after which a holder that cannot be looked at (another container) counts as gone. */
@@ -43,7 +45,7 @@ export async function acquireLock(path: string, options: LockOptions): Promise<L
     const isHeld = state.kind === 'alive' || (state.kind === 'foreign' && watched.isTouched);
     if (isGone) removeStale(path, state.sign);
     if ((isHeld && now - started >= options.waitMs) || now - started >= options.waitMs + 3 * foreignStaleMs) {
-      throw unavailable(`${path} is held by another process (pid ${state.pid}).`);
+      throw unavailable(`${options.what ?? path} is in use by another process (pid ${state.pid}).`);
     }
     await delay(RETRY_MS);
   }

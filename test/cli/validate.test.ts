@@ -55,8 +55,9 @@ test('validate lists faults of the machine beside each other', async (t) => {
   }
 });
 
+const row = (local: string, state = '0A') => [`header\n   0: ${local} 00000000:0000 ${state} 0 0`];
+
 test('a wildcard listener takes the port of every address, another address does not', () => {
-  const row = (local: string, state = '0A') => [`header\n   0: ${local} 00000000:0000 ${state} 0 0`];
   assert.equal(portFault('127.0.0.1', 0, row('0100007F:1F90')), undefined);
   assert.notEqual(portFault('127.0.0.1', 8080, row('0100007F:1F90')), undefined);
   assert.notEqual(portFault('127.0.0.1', 8080, row('00000000:1F90')), undefined);

@@ -14,8 +14,14 @@ import { startTimeOf } from './record.ts';
 import { whyNoLab } from './requirements.ts';
 
 const DIRECTORY = '/run/sallyport-lab';
-const STATE = `${DIRECTORY}/up.state`;
-const LOG = `${DIRECTORY}/up.log`;
+const options = {
+  port: { type: 'string', default: '0' },
+  state: { type: 'string', default: `${DIRECTORY}/up` },
+} as const;
+const { positionals, values } = parseArgs({ allowPositionals: true, options });
+/** Where the running lab is noted. Another place (`--state`) makes another lab, beside the first. */
+const STATE = `${values.state}.state`;
+const LOG = `${values.state}.log`;
 
 interface State {
   readonly pid: number;
@@ -33,7 +39,7 @@ async function up(port: number): Promise<void> {
     mkdirSync(DIRECTORY, { recursive: true, mode: 0o700 });
     rmSync(STATE, { force: true });
     const log = openSync(LOG, 'w', 0o600);
-    const argv = [fileURLToPath(import.meta.url), 'serve', '--port', String(port)];
+    const argv = [fileURLToPath(import.meta.url), 'serve', '--port', String(port), '--state', values.state];
     const owner = spawn(process.execPath, argv, { detached: true, stdio: ['ignore', log, log] });
     owner.unref();
     await until('its owner to be ready', () => {
@@ -108,11 +114,10 @@ A shell beside the gateway: ip netns exec ${state.attacker} sh
 Remove everything: node test/lab/main.ts down`);
 }
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { port: { type: 'string' } } });
-const why = whyNoLab({ tools: true });
+const why = whyNoLab();
 const verbs: Readonly<Record<string, () => void | Promise<void>>> = {
-  up: () => up(Number(values.port ?? 0)),
-  serve: () => serve(Number(values.port ?? 0)),
+  up: () => up(Number(values.port)),
+  serve: () => serve(Number(values.port)),
   down,
   status: describe,
 };

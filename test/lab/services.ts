@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, startInside, until } from './command.ts';
@@ -23,6 +23,7 @@ export function makeFiles(directory: string): LabPaths {
   for (const each of Object.values(paths)) mkdirSync(each, { recursive: true });
   mkdirSync(join(paths.run, 'empty'), { mode: 0o555 });
   mkdirSync(path('home'));
+  chmodSync(path('home'), 0o777);
   writePages(paths.web, paths.php);
   writeLists(paths.lists);
   writeTraps(path('traps'));

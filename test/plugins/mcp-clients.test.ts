@@ -12,9 +12,9 @@ interface Progress {
 }
 
 /** What both clients can do, under one name for both. */
-async function connect(t: Parameters<typeof connectLegacy>[0], era: string, at: { url: URL; key?: string }) {
+async function connect(t: Parameters<typeof connectLegacy>[0], era: string, at: { url: URL }) {
   const open = ERAS[era as keyof typeof ERAS];
-  const { client } = await open(t, at.url, at.key);
+  const { client } = await open(t, at.url);
   const call = (
     name: string,
     args: Record<string, unknown>,
@@ -183,6 +183,17 @@ test('a 2026-07-28 client is given every page by its own cursor', async (t) => {
   const { client } = await connectModern(t, url);
   const { tools } = await client.listTools();
   assert.equal(tools.length, 4);
+});
+
+test('the newer client works in every way in which it may choose the era', async (t) => {
+  const { url, metrics } = await startTestGateway(t);
+  for (const mode of ['auto', 'legacy'] as const) {
+    const { client } = await connectModern(t, url, { mode });
+    const { content } = await client.callTool({ name: 'echo', arguments: { message: mode } });
+    assert.match(JSON.stringify(content), new RegExp(mode));
+  }
+  assert.equal(metrics.counts.get('sallyport_mcp_requests_total modern tools/call'), 1);
+  assert.equal(metrics.counts.get('sallyport_mcp_requests_total legacy tools/call'), 1);
 });
 
 test('the newer era says that its list may be kept for a moment, and by this client alone', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';
 import {
@@ -85,6 +86,29 @@ test('two hundred dropped connections leave nothing behind and the gateway goes 
   await until(() => app.mcpCounts().inFlight === 0 && app.mcpCounts().calls === 0);
   const [answer] = await messagesOf(await post(url, toolCall(1, 'echo', { message: 'still here' }), session));
   assert.match(JSON.stringify(answer), /still here/);
+});
+
+test('a client that left before its request was handled leaves nothing behind', async (t) => {
+  const { url, app, responses, runs } = await startTestGateway(t);
+  const session = { ...(await openSession(url)), 'x-test': 'wait-until-closed' };
+  const { body, headers } = modern(1, 'subscriptions/listen', { notifications: { toolsListChanged: true } });
+  const leave = async (method: string, sent: object | undefined, sentHeaders: Record<string, string>) => {
+    const known = responses.length;
+    const request = http.request(url, { method, headers: sentHeaders, agent: false });
+    request.on('error', () => undefined);
+    request.end(sent === undefined ? undefined : JSON.stringify(sent));
+    await until(() => responses.length > known);
+    request.destroy();
+    await until(() => responses.at(-1)?.closed === true);
+  };
+  await leave('GET', undefined, session);
+  await leave('POST', toolCall(1, 'slow', { key: 'gone' }), session);
+  await leave('POST', body, headersOf('alice', { ...headers, 'x-test': 'wait-until-closed' }));
+  (await runs.heldCall('gone')).finish('nobody');
+  await until(() => {
+    const { inFlight, streams, subscriptions, calls } = app.mcpCounts();
+    return inFlight + streams + subscriptions + calls === 0;
+  });
 });
 
 test('a long result is whole as structured content and short as text', async (t) => {

@@ -124,6 +124,27 @@ test('a session has one stream of its own, and a HEAD opens none', async (t) => 
   assert.equal(app.mcpCounts().streams, 0);
 });
 
+test('headers that others set are on streams too, which hooks never see', async (t) => {
+  const { url, runs } = await startTestGateway(t);
+  const echo = { name: 'echo', arguments: { message: 'x' } };
+  const older = await post(url, rpc(1, 'tools/call', echo), await openSession(url));
+  const { body, headers } = modern(1, 'tools/call', echo);
+  const newer = await post(url, body, headersOf('alice', headers));
+  const ids = [older, newer].map((response) => response.headers.get('x-request-id'));
+  assert.deepEqual(
+    runs.requests.map(({ requestId }) => requestId),
+    ids,
+  );
+  for (const response of [older, newer]) assert.equal(response.headers.get('x-accel-buffering'), 'no');
+});
+
+test('a request for a task is answered as a call, because tasks are not declared', async (t) => {
+  const { url } = await startTestGateway(t);
+  const params = { name: 'echo', arguments: { message: 'plain' }, task: { ttl: 1000 } };
+  const answer = await messagesOf(await post(url, rpc(1, 'tools/call', params), await openSession(url)));
+  assert.match(JSON.stringify(answer), /plain/);
+});
+
 test('methods that the protocol does not have are refused', async (t) => {
   const { url } = await startTestGateway(t);
   for (const method of ['PUT', 'PATCH', 'OPTIONS'])

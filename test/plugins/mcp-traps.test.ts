@@ -227,7 +227,7 @@ test('two sessions with the same request ids never get each other’s answers (C
 
 test('two principals of the newer era with the same request ids never get each other’s answers', async (t) => {
   const { url, runs } = await startTestGateway(t);
-  const [alice, bob] = [await connectModern(t, url, 'alice'), await connectModern(t, url, 'bob')];
+  const [alice, bob] = [await connectModern(t, url), await connectModern(t, url, { key: 'bob' })];
   const one = alice.client.callTool({ name: 'slow', arguments: { key: 'a' } });
   const two = bob.client.callTool({ name: 'slow', arguments: { key: 'b' } });
   (await runs.heldCall('b')).finish('for bob');

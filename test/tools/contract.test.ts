@@ -29,7 +29,7 @@ for (const tool of TOOLS) {
       for (const { path, schema, isProperty } of walkSchema(definition.input)) {
         if (schema['type'] === 'object') assert.equal(schema['additionalProperties'], false, path);
         assert.ok(!Array.isArray(schema['items']) && schema['prefixItems'] === undefined, `${path} is a tuple`);
-        if (isProperty) assert.ok(String(schema['description'] ?? '').length > 3, `${path} has no description`);
+        if (isProperty) assert.ok((schema.description ?? '').length > 3, `${path} has no description`);
         if (schema['type'] === 'integer' || schema['type'] === 'number') {
           assert.ok(Number.isFinite(schema['minimum']) && Number.isFinite(schema['maximum']), `${path} has no bounds`);
         }
@@ -136,7 +136,7 @@ async function eachCall(tool: RegisteredTool, look: (call: Prepared) => void): P
   const changed = fc.subarray(Object.keys(definition.input.properties));
   const example = fc.constantFrom(...definition.examples);
   await fc.assert(
-    fc.asyncProperty(example, generated, changed, fc.boolean(), async (base, other, names, raw) => {
+    fc.asyncProperty(fc.tuple(example, generated, changed), fc.boolean(), async ([base, other, names], raw) => {
       const input = mixed(base.input, other, names);
       let call: Prepared;
       try {

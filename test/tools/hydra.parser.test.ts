@@ -26,7 +26,7 @@ function read(
     {
       stdout: golden(`hydra/${sample}.stdout`),
       stderr: golden(`hydra/${sample}.stderr`),
-      end: { exitCode, files: new Map([['out.json', Buffer.from(out ?? golden(`hydra/${sample}.out`))]]) },
+      end: { exitCode, files: new Map([['out.json', Buffer.from(out ?? golden(`hydra/${sample}.files/out.json`))]]) },
     },
   );
   assertFits(HydraResultSchema, outcome.result);
@@ -50,8 +50,8 @@ suite('hydra output', () => {
     assert.deepEqual(kept, ['s\\un:shine']);
   });
 
-  test('quotes in a password do not break the entry', () => {
-    const out = '{ "results": [\n\t{"port": 22, "service": "ssh", "host": "h", "login": "a", "password": "s"q"}x"}\n';
+  test('quotes in a password, of which hydra escapes the first, do not break the entry', () => {
+    const out = '{ "results": [\n\t{"port": 22, "service": "ssh", "host": "h", "login": "a", "password": "s\\"q"}x"}\n';
     assert.deepEqual(read('found', { out }).kept, ['s"q"}x']);
   });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TSchema } from '@sinclair/typebox';
@@ -39,15 +39,16 @@ export interface RealRun {
 /** A tool in the real executor against loopback; `names` are the only names that resolve. */
 export async function loopbackRunner(tool: AnyTool, names: Readonly<Record<string, string>> = {}) {
   const scratch = await mkdtemp(join(tmpdir(), 'sallyport-tool-'));
+  // The tool has another user id and must pass through to its own working directory.
+  await chmod(scratch, 0o711);
   const executor = await createExecutor({
     clock: systemClock,
     log: { info() {}, warn() {}, error() {} },
     scratchParent: join(scratch, 'runs'),
-    uidBase: 64_700,
+    uidBase: 64_200,
     places: 2,
     killGraceMs: 200,
     rawEnabled: false,
-    claimDirectory: join(scratch, 'claims'),
   });
   const policy = createTargetPolicy({
     scope: { allow: ['127.0.0.0/8', '::1', '*.lab.internal'], deny: [] },

@@ -10,7 +10,8 @@ import { assertFits } from './loopback-run.ts';
 
 function read(sample: string, action: SqlmapAction = 'detect', log?: string) {
   const events: ToolEvent[] = [];
-  const files = log === undefined ? new Map() : new Map([['o/10.77.0.10/log', golden(`sqlmap/${log}.log`)]]);
+  const files =
+    log === undefined ? new Map() : new Map([['o/10.77.0.10/log', golden(`sqlmap/${log}.files/o/10.77.0.10/log`)]]);
   const outcome = feed(parseSqlmap({ action, param: 'id', emit: (event) => void events.push(event) }), {
     stdout: golden(`sqlmap/${sample}.stdout`),
     end: { files },
@@ -44,7 +45,7 @@ suite('sqlmap output', () => {
 
   test('columns of one table where there are two are an incomplete answer', () => {
     const { result, complete } = read('columns', 'columns', 'columns');
-    assert.deepEqual(result.columns[0], { database: '<current>', table: 'None', name: 'id', type: 'integer' });
+    assert.deepEqual(result.columns[0], { database: '<current>', table: 'None', name: 'login', type: 'text' });
     assert.equal(complete, false);
   });
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { SallyportError } from '../../src/core/errors.ts';
@@ -62,13 +63,13 @@ export function contextOf(definition: AnyTool, input: Record<string, unknown>, a
     role,
     { role, name, path: `/lists/${name}`, bytes: 30, lines: 3 },
   ]);
-  let kept = 0;
   return {
     raw: around.raw ?? false,
     wordlists: new Map(lists),
     timeoutMs: around.timeoutMs ?? definition.timeoutMs,
     link: around.link ?? {},
-    keepSecret: () => `secret-${(kept += 1)}`,
+    // The same reference for the same secret, so that two readings of one output can be compared.
+    keepSecret: ({ value }) => `secret-${createHash('sha256').update(value).digest('hex').slice(0, 8)}`,
   };
 }
 

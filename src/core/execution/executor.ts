@@ -88,7 +88,7 @@ function namesOfProved(layers: readonly LayerState[], command: Command): readonl
 async function openClaims(options: ExecutorOptions): Promise<UidClaims> {
   const { clock, uidBase, scratchParent } = options;
   const endAll = async (uid: number) =>
-    (await endTree({ leader: undefined, uid, marker: '', scratch: '' }, clock)).survivors;
+    (await endTree({ leader: undefined, uid, isUidProved: true, marker: '', scratch: '' }, clock)).survivors;
   const open = (directory: string) => openUidClaims({ directory, uidBase, endAll });
   try {
     return await open(options.claimDirectory ?? MACHINE_CLAIMS);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { ATTACK_LIMITS, ATTACK_SCRIPT, type AttackReport, parseAttackReport } from './attack.ts';
 import { judgeLayer0, judgeLayer1, judgeRaw } from './layer-verdicts.ts';
 import type { Privileges } from './privileges.ts';
@@ -63,6 +63,8 @@ export async function proveLayers(context: LayerContext, run: Executor['run']): 
     return [judgeLayer0(evidence), judgeLayer1(evidence), judgeRaw(evidence)];
   } finally {
     await removeTree(canary);
+    // Where tools share our user the attack could write; that is why such a layer 1 does not claim otherwise.
+    rmSync(`${setting.scratchParent}/written-by-an-attack`, { force: true });
   }
 }
 

@@ -27,7 +27,7 @@ export async function sweepLeftovers(scratchParent: string, clock: Clock): Promi
     const scratch = `${scratchParent}/${name}`;
     if (instance === undefined || runId === undefined || !lstatSync(scratch).isDirectory()) continue;
     swept.directories += 1;
-    const mark = { leader: undefined, uid: undefined, marker: runMarker(instance, runId), scratch };
+    const mark = { leader: undefined, uid: undefined, isUidProved: false, marker: runMarker(instance, runId), scratch };
     const { survivors, killed } = await endTree(mark, clock);
     if (killed) swept.ended += 1;
     swept.survivors += survivors;

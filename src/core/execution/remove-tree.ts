@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type HeldDirectory, holdDirectory } from './directory.ts';
 
 /** Entries handled between two turns of the event loop. */
-const BATCH = 128;
+const BATCH = 256;
 
 /**
  * Removes a directory and what is in it, whatever a hostile tool left there: never follows a symbolic link, needs no

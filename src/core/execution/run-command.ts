@@ -190,6 +190,7 @@ async function settle(setting: RunSetting, { task, started, decision }: Settling
       return hasExited && task.uid !== undefined ? undefined : started.pid;
     },
     uid: task.uid,
+    isUidProved: setting.layers(task.command).includes('L1'),
     marker: runMarker(setting.instance, task.command.runId),
     scratch: task.scratch,
   };

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
 import { chown, type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import { SallyportError } from '../errors.ts';
 import { removeTree } from './remove-tree.ts';
 import type { ScratchFile } from './types.ts';
 
+const COPY_BYTES = 262_144;
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 export interface ScratchRequest {
@@ -74,5 +74,14 @@ async function writeScratchFile(request: ScratchRequest, file: ScratchFile): Pro
 
 async function copyList(from: string, to: FileHandle): Promise<void> {
   const source = await openList(from);
-  await pipeline(source.createReadStream(), to.createWriteStream({ autoClose: false }));
+  const block = Buffer.allocUnsafe(COPY_BYTES);
+  try {
+    for (;;) {
+      const { bytesRead } = await source.read(block, 0, block.length, null);
+      if (bytesRead === 0) return;
+      await to.writeFile(block.subarray(0, bytesRead));
+    }
+  } finally {
+    await source.close();
+  }
 }

@@ -15,6 +15,8 @@ export interface TreeMark {
   readonly leader: number | undefined;
   /** User id that belongs to this run alone; undefined when the run shares the gateway's. */
   readonly uid: number | undefined;
+  /** Whether the switch to that user id was proved; otherwise the run may still be under the gateway's own. */
+  readonly isUidProved: boolean;
   /** Entry of the environment, `SALLYPORT_RUN=<instance>/<run>`. */
   readonly marker: string;
   /** Private working directory. */
@@ -29,8 +31,11 @@ export interface TreeEnd {
 }
 
 /** Living processes of the run, found by looking at every process, never by what the run says about itself. */
-export function findTree(mark: TreeMark): Promise<readonly number[]> {
-  return mark.uid === undefined ? findMarked(mark) : findByUid(mark.uid, mark.leader);
+export async function findTree(mark: TreeMark): Promise<readonly number[]> {
+  if (mark.uid === undefined) return findMarked(mark);
+  const byUid = await findByUid(mark.uid, mark.leader);
+  // Attack: a switch of users that silently did nothing would make every look by user id find nobody.
+  return mark.isUidProved ? byUid : [...new Set([...byUid, ...(await findMarked(mark))])];
 }
 
 /** Ends every process of the run at once and looks again until none is left, at most 8 s. */

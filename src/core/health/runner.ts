@@ -17,14 +17,22 @@ export class CheckRunner {
   private readonly clock: Clock;
   private last: Look | undefined;
   private pendingSince: number | undefined;
+  private round: Promise<void> | undefined;
 
   constructor(check: HealthCheck, clock: Clock) {
     this.check = check;
     this.clock = clock;
   }
 
-  /** Resolves when the check has answered or its time is over. Never rejects. */
+  /** Resolves when the check has answered or its time is over; joins a look that is still in time. Never rejects. */
   async run(timeoutMs: number): Promise<void> {
+    this.round ??= this.once(timeoutMs).finally(() => {
+      this.round = undefined;
+    });
+    await this.round;
+  }
+
+  private async once(timeoutMs: number): Promise<void> {
     const started = this.clock.monotonic();
     // A check that ignored its signal is not started again beside itself: hanging checks would pile up.
     if (this.pendingSince !== undefined) {

@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 
+/** Cuts a stream into lines as its bytes come. */
 export interface LineReader {
   /** Takes the next bytes; calls back for every line that ended in them. */
   push(chunk: Buffer): void;

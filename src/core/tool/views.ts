@@ -1,5 +1,6 @@
 import { isAbove, type Risk } from '../../../schemas/risk.ts';
 import type { ToolDetail, ToolSummary } from '../../../schemas/tool.ts';
+import { callerSchema } from './input-schema.ts';
 import type { RegisteredTool } from './registry-types.ts';
 
 /** The room's state of one tool, as src/core/resilience reports it. */
@@ -46,7 +47,7 @@ export function createToolViews(sources: ViewSources): ToolViews {
       return {
         ...summary(tool),
         description: definition.description,
-        inputSchema: definition.input,
+        inputSchema: callerSchema(definition.input),
         outputSchema: tool.outputSchema,
         limits: {
           ...sources.limits(tool),

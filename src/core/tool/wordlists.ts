@@ -19,7 +19,9 @@ export interface WordlistCatalogue {
   pin(claim: WordlistClaim): Promise<PinnedWordlist>;
 }
 
+/** Largest word list, bytes. */
 export const MAX_WORDLIST_BYTES = 50 * 1024 * 1024;
+/** Longest word list, lines. */
 export const MAX_WORDLIST_LINES = 1_000_000;
 const MAX_ENTRIES = 5000;
 const MAX_DEPTH = 8;
@@ -62,8 +64,10 @@ function labelled(directories: readonly string[]): Collection[] {
     }
     const below = /^\/(?:usr\/share|usr\/local\/share|opt)\/([^/]+)/.exec(directory)?.[1];
     const wanted = (below ?? basename(directory)).replace(/[^A-Za-z0-9_.+-]|^[.-]+/g, '') || 'lists';
-    const taken = collections.filter(({ label }) => label === wanted || label.startsWith(`${wanted}-`)).length;
-    collections.push({ label: taken === 0 ? wanted : `${wanted}-${taken + 1}`, directory });
+    const isTaken = (label: string): boolean => collections.some((other) => other.label === label);
+    let label = wanted;
+    for (let number = 2; isTaken(label); number += 1) label = `${wanted}-${number}`;
+    collections.push({ label, directory });
   }
   return collections;
 }

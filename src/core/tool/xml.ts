@@ -8,11 +8,13 @@ export interface XmlElement {
   attribute(name: string): string;
 }
 
+/** Who is told of elements, in document order. */
 export interface XmlHandler {
   open(element: XmlElement): void;
   close(name: string): void;
 }
 
+/** Takes the document in pieces. */
 export interface XmlReader {
   push(chunk: Buffer): void;
   /** True while everything read so far was well formed and within the bounds. */
@@ -22,6 +24,7 @@ export interface XmlReader {
 const PIECE_BYTES = 65_536;
 const MAX_SILENT_BYTES = 1_048_576;
 const MAX_DEPTH = 64;
+const MAX_HARMLESS = 100;
 // Program output may quote characters that XML 1.0 has no place for: the text suffers, the structure does not.
 const HARMLESS = /disallowed character|malformed character entity/;
 
@@ -36,15 +39,17 @@ export function createXmlReader(handler: XmlHandler): XmlReader {
   let sound = true;
   let depth = 0;
   let silentBytes = 0;
+  let harmless = 0;
 
   parser.on('error', (error) => {
-    if (!HARMLESS.test(error.message)) sound = false;
+    // Thrown, so that the rest of the piece is not read either: a fault at every byte would cost seconds (CWE-400).
+    harmless += 1;
+    if (harmless > MAX_HARMLESS || !HARMLESS.test(error.message)) throw error;
   });
   parser.on('opentag', (tag) => {
     silentBytes = 0;
     depth += 1;
-    if (depth > MAX_DEPTH) sound = false;
-    if (!sound) return;
+    if (depth > MAX_DEPTH) throw new Error('nested too deeply');
     const attributes = tag.attributes as Record<string, string>;
     const attribute = (name: string): string => (Object.hasOwn(attributes, name) ? (attributes[name] ?? '') : '');
     handler.open({ name: tag.name, attribute });
@@ -52,7 +57,7 @@ export function createXmlReader(handler: XmlHandler): XmlReader {
   parser.on('closetag', (tag) => {
     silentBytes = 0;
     depth -= 1;
-    if (sound) handler.close(tag.name);
+    handler.close(tag.name);
   });
 
   const write = (piece: Buffer): void => {
@@ -66,7 +71,7 @@ export function createXmlReader(handler: XmlHandler): XmlReader {
     try {
       parser.write(decoder.write(piece));
     } catch {
-      // A parser that throws on hostile bytes is only another way to say that they are not well formed.
+      // Whatever was thrown over these bytes says the same: they are not well formed. Nothing is read after it.
       sound = false;
     }
   };

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { whenClosed } from '../exchange.ts';
 
 const KEEP_ALIVE_MS = 15_000;
 
@@ -28,7 +29,7 @@ export function openEventStream(response: ServerResponse, headers: Readonly<Reco
   const timer = setInterval(() => {
     if (isOpen() && !response.writableNeedDrain) response.write(': keepalive\n\n');
   }, KEEP_ALIVE_MS).unref();
-  response.once('close', () => clearInterval(timer));
+  whenClosed(response, () => clearInterval(timer));
   return {
     get isOpen() {
       return isOpen();
@@ -43,6 +44,6 @@ export function openEventStream(response: ServerResponse, headers: Readonly<Reco
       clearInterval(timer);
       if (isOpen()) response.end();
     },
-    onClose: (listener) => void response.once('close', listener),
+    onClose: (listener) => whenClosed(response, listener),
   };
 }

@@ -28,7 +28,9 @@ export function createLegacyLeg(options: LegacyLegOptions): LegacyLeg {
   const { answers, log } = options;
   const sessions = new Sessions({ ...options, createServer: () => createLegacyServer(answers) });
   const stopListening = answers.onToolsChanged(() => {
-    for (const { server, transport } of sessions.all()) if (transport.hasStandalone) void server.sendToolListChanged();
+    // A session that closes at this moment must not turn a notification into an unhandled rejection.
+    for (const { server, transport } of sessions.all())
+      if (transport.hasStandalone) server.sendToolListChanged().catch(() => undefined);
   });
   const refuse = (exchange: McpExchange, reason: string, reply: McpReply): McpReply => {
     log.warn('mcp.refused', { era: 'legacy', reason, requestId: exchange.caller.requestId });

@@ -6,6 +6,13 @@ import type { Caller } from '../exchange.ts';
 import { RPC, RpcFault } from '../json-rpc.ts';
 import type { ProgressNote } from '../progress.ts';
 
+/** We never elicit, so nothing is validated here; the SDK's own Ajv would cost 17 KB in every session. */
+const NO_VALIDATOR = {
+  getValidator: () => {
+    throw new RpcFault(RPC.internal, 'Elicitation is not used.');
+  },
+};
+
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
 /**
@@ -16,6 +23,7 @@ export function createLegacyServer(answers: Answers): Server {
   const server = new Server(answers.serverInfo, {
     capabilities: { tools: { listChanged: true } },
     instructions: answers.instructions,
+    jsonSchemaValidator: NO_VALIDATOR,
   });
   // The fallback instead of setRequestHandler: that one answers a malformed request with −32603 and zod's own text.
   server.fallbackRequestHandler = async (request, extra) => {

@@ -57,7 +57,7 @@ export class SessionTransport implements Transport {
     const id = this.#nextId++;
     this.#inFlight.set(id, { clientId: message.id, stream, isHandshake: message.method === 'initialize' });
     this.#byClientId.set(message.id, id);
-    this.onmessage?.({ ...message, id }, { authInfo: authInfoOf(caller) });
+    this.onmessage?.({ ...withoutTask(message), id }, { authInfo: authInfoOf(caller) });
   }
 
   /** Hands a notification to the server. A cancelled request gets no answer, so its stream ends here. */
@@ -126,6 +126,13 @@ export class SessionTransport implements Transport {
     this.#byClientId.delete(found.clientId);
     this.onsettled?.();
   }
+}
+
+/** Whoever does not declare tasks answers as if they were not asked for (2025-11-25, Tasks); the SDK would refuse. */
+function withoutTask(message: JSONRPCRequest): JSONRPCRequest {
+  if (message.params === undefined || !('task' in message.params)) return message;
+  const { task: _ignored, ...params } = message.params;
+  return { ...message, params };
 }
 
 /** The caller travels through the SDK as its `authInfo`; there is no token in it. */

@@ -12,7 +12,7 @@ import type { Config } from '../../../schemas/config.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { type Answers, progressTokenOf } from '../answers.ts';
-import { type Caller, headerOf, type McpExchange } from '../exchange.ts';
+import { type Caller, headerOf, type McpExchange, whenClosed } from '../exchange.ts';
 import { methodOf, RPC, RpcFault } from '../json-rpc.ts';
 import type { ProgressNote } from '../progress.ts';
 import { TOOL_LIST_TTL_MS } from '../tool-list.ts';
@@ -72,7 +72,7 @@ export function createModernLeg({ answers, log, limits }: ModernLegOptions): Mod
       // An unhandled 'error' event of a reset connection would end the process.
       response.on('error', () => undefined);
       // Only 'close' comes in every case, also when the client breaks off (trap: onResponse does not).
-      response.once('close', () => {
+      whenClosed(response, () => {
         inFlight -= 1;
         subscribers.delete(exchange);
       });

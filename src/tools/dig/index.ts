@@ -74,6 +74,7 @@ function argv(input: Input, pinned: PinnedTargets): readonly string[] {
 
 const EXAMPLE = ['+yaml', '+time=2', '+tries=1', '+noidnin', '+noidnout'];
 
+/** dig of BIND 9.18: one DNS query to one permitted server. */
 export default defineTool({
   name: 'dig',
   title: 'What does a DNS server answer?',

@@ -68,7 +68,7 @@ export const DigResultSchema = Type.Object(
   },
   closed,
 );
-type DigResult = Static<typeof DigResultSchema>;
+export type DigResult = Static<typeof DigResultSchema>;
 
 type Section = 'question' | 'answer' | 'authority' | 'additional';
 

@@ -53,6 +53,7 @@ const ACTIVE_RATE = 20;
 /** One word is one HTTP request, or an A and an AAAA query. */
 const REQUESTS_PER_TURN = { dir: 1, dns: 2 } as const;
 
+/** Paths of a web server and names of a zone, by gobuster 3.5. */
 export default defineTool({
   name: 'gobuster',
   title: 'Find paths of a web server or names of a zone from a word list',

@@ -11,11 +11,12 @@ const MAX_USERS = 1000;
 const MAX_PASSWORDS = 10_000;
 
 /**
- * The first guess of every HTTP run. hydra 9.4 takes each answer that is not 401 for a valid login, so that a page
+ * The first guess of every HTTP run. hydra 9.4 takes an open or missing page for a valid login, so that a page
  * without authentication would "have" every password; a server that takes this one takes any.
  */
 export const CANARY = 'sallyport-canary-9f61c0a7d2';
 
+/** Logins of one service, by hydra 9.4. */
 export default defineTool({
   name: 'hydra',
   title: 'Guess logins of one service',

@@ -145,8 +145,8 @@ function toCredential(from: HydraContext, { port, login, password }: Found): Hyd
 }
 
 /**
- * hydra does not escape what it writes, so that a quote or a backslash in a password makes its file no JSON; and a run
- * that was ended leaves it open. One line is one entry, and the first `", "password": "` ends the login.
+ * hydra escapes the first quote of a text and nothing else, so that a second one or a backslash makes its file no JSON;
+ * and a run that was ended leaves it open. One line is one entry, and the first `", "password": "` ends the login.
  */
 function readFound(file: Buffer | undefined): Found[] {
   const found: Found[] = [];
@@ -157,8 +157,13 @@ function readFound(file: Buffer | undefined): Found[] {
       );
     const port = Number(match?.[1]);
     if (match !== null && port >= 1 && port <= 65_535) {
-      found.push({ port, login: match[2] ?? '', password: match[3] ?? '' });
+      found.push({ port, login: unescapeFirst(match[2]), password: unescapeFirst(match[3]) });
     }
   }
   return found;
+}
+
+function unescapeFirst(text = ''): string {
+  const quote = text.indexOf('"');
+  return quote > 0 && text[quote - 1] === '\\' ? text.slice(0, quote - 1) + text.slice(quote) : text;
 }

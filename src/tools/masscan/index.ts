@@ -68,6 +68,7 @@ function argv(input: Input, pinned: PinnedTargets, context: ToolContext): readon
   ];
 }
 
+/** masscan 1.3.2: open TCP ports of a network, by packets of its own making. */
 export default defineTool({
   name: 'masscan',
   title: 'Which ports of a network are open?',

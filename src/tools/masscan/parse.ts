@@ -42,7 +42,7 @@ export const MasscanResultSchema = Type.Object(
   },
   closed,
 );
-type MasscanResult = Static<typeof MasscanResultSchema>;
+export type MasscanResult = Static<typeof MasscanResultSchema>;
 type Port = MasscanResult['hosts'][number]['ports'][number];
 
 interface Scan {
@@ -102,6 +102,8 @@ function takeRecord(scan: Scan, line: string): void {
 }
 
 function readRecord(line: string): { address: string; port: Port } | 'other' | undefined {
+  // A thrown error for each of a million junk lines would cost seconds.
+  if (!line.startsWith('{')) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(line);

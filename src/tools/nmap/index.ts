@@ -44,6 +44,7 @@ const TAIL =
     ' ',
   );
 
+/** nmap 7.93: hosts, ports, services and vetted scripts. */
 export default defineTool({
   name: 'nmap',
   title: 'Which hosts, ports and services are there?',

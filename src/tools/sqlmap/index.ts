@@ -10,6 +10,7 @@ const SCRIPT = '/usr/share/sqlmap/sqlmap.py';
 /** Isolated from PYTHON* variables and user packages (each runs code), and nothing is written beside the script. */
 const PYTHON = ['-E', '-s', '-B', SCRIPT];
 
+/** SQL injection into one parameter, by sqlmap 1.7. */
 export default defineTool({
   name: 'sqlmap',
   title: 'Test one parameter of a web page for SQL injection',

@@ -14,6 +14,7 @@ interface Heard {
   plainStatus: string | undefined;
   isUnreachable: boolean;
   isAbsent: boolean;
+  isEmpty: boolean;
   /** Something stood between the tests and the page: a filter, lost connections, refusals. */
   isDisturbed: boolean;
   isUnsupported: boolean;
@@ -31,6 +32,7 @@ export function parseSqlmap(from: {
     plainStatus: undefined,
     isUnreachable: false,
     isAbsent: false,
+    isEmpty: false,
     isDisturbed: false,
     isUnsupported: false,
     isEnded: false,
@@ -64,7 +66,8 @@ function hearLine(heard: Heard, line: string): void {
   } else if (isError && /^(?:unable to connect|connection timed out|connection (?:reset|dropped)|host )/.test(text)) {
     heard.isDisturbed = true;
     if (/skipping to the next target/.test(text)) heard.isUnreachable = true;
-  } else if (isError) heard.isDisturbed = true;
+  } else if (isError && text.startsWith('unable to retrieve page content')) heard.isEmpty = true;
+  else if (isError) heard.isDisturbed = true;
   const status = /responded with an HTTP error code \((\d{3})\)|^page not found \((404)\)/.exec(text);
   heard.plainStatus = status?.[1] ?? status?.[2] ?? heard.plainStatus;
   if (level === 'WARNING' && /^on .* it is not possible to (?:enumerate|get)/.test(text)) heard.isUnsupported = true;
@@ -82,7 +85,7 @@ function conclude(action: SqlmapAction, heard: Heard, end: ToolEnd): ParseOutcom
   const { facts, isCut } = readLog(logOf(end));
   const isInjectable = facts.techniques.length > 0;
   // A page that refuses the plain request, or a filter before it, was not tested: its "no" is no answer.
-  const isTested = heard.isNegative && heard.plainStatus === undefined && !heard.isUnreachable && !heard.isAbsent;
+  const isTested = heard.isNegative && heard.plainStatus === undefined && !heard.isUnreachable;
   const injectable = isInjectable ? true : isTested && end.ending === 'exited' ? false : null;
   const result: SqlmapResult = { injectable, ...facts, unsupported: heard.isUnsupported };
   if (end.ending !== 'exited') return { result, complete: false };
@@ -101,6 +104,7 @@ function failureOf(heard: Heard, end: ToolEnd): { failure: string; trips?: boole
     return { failure: `The page answers HTTP ${heard.plainStatus} to the plain request; it was not tested.` };
   }
   if (heard.isAbsent) return { failure: 'The parameter is not in the request.' };
+  if (heard.isEmpty) return { failure: 'The page answers without content; there is nothing to compare.' };
   if (heard.isDisturbed) return { failure: 'The connection to the server was lost before the tests ended.' };
   return { failure: `sqlmap ended early (exit code ${end.exitCode}).`, trips: true };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { collect, isRoot, startBench } from './harness.ts';
 
@@ -55,7 +55,7 @@ void test('a program that tool users may not execute is a refused start', async 
 
 void test('a limit of the confinement that cannot be set is a refused start, not a result of the tool', async (t) => {
   const { run } = await startBench(t);
-  const ran = await run({ limits: { dataBytes: -5 } });
+  const ran = await run({ limits: { dataBytes: Number.NaN } });
   assert.equal(ran.ending, 'not_started');
   assert.equal(ran.startFault?.code, 'CONFINEMENT');
 });
@@ -180,4 +180,39 @@ void test('a listener that throws loses output, and the account says so', async 
   );
   assert.equal(execution.ending, 'exited');
   assert.deepEqual(execution.stdout, { bytes: 2, truncated: true });
+});
+
+void test('a working directory that vanishes is not reported as a missing program', async (t) => {
+  const { run, fake, scratchParent } = await startBench(t);
+  writeFileSync(fake('list'), 'x');
+  const stdin = {
+    // Asked for after the directory was made and before the start: the moment in which it can vanish.
+    get copyOf() {
+      for (const name of readdirSync(scratchParent)) rmSync(`${scratchParent}/${name}`, { recursive: true });
+      return fake('list');
+    },
+  };
+  const ran = await run({ stdin });
+  assert.equal(ran.ending, 'not_started');
+  assert.equal(ran.startFault?.code, 'ENOENT_CWD');
+});
+
+void test('a gateway out of descriptors refuses the start and recovers', async (t) => {
+  const { run, scratchParent } = await startBench(t);
+  const held: number[] = [];
+  t.after(() => {
+    for (const descriptor of held.splice(0)) closeSync(descriptor);
+  });
+  assert.throws(
+    () => {
+      for (;;) held.push(openSync('/dev/null', 'r'));
+    },
+    { code: 'EMFILE' },
+  );
+  const ran = await run({});
+  assert.equal(ran.ending, 'not_started');
+  assert.equal(ran.startFault?.code, 'EMFILE');
+  for (const descriptor of held.splice(0)) closeSync(descriptor);
+  assert.equal((await run({})).exitCode, 0);
+  assert.deepEqual(readdirSync(scratchParent), []);
 });

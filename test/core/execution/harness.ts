@@ -20,8 +20,8 @@ export interface Bench {
   /** Directory that every user may enter; the fake tools are in `bin`. */
   readonly directory: string;
   /** Runs one command and gives its output beside its end. */
-  run(command: Partial<Omit<Command, 'limits'>> & { limits?: Partial<ExecutionLimits> }): Promise<Ran>;
-  fake(name: string): string;
+  readonly run: (command: Partial<Omit<Command, 'limits'>> & { limits?: Partial<ExecutionLimits> }) => Promise<Ran>;
+  readonly fake: (name: string) => string;
 }
 
 export interface Ran extends Execution {

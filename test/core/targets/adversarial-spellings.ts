@@ -53,7 +53,7 @@ const GROUPS: readonly Group[] = [
   ]],
   [['network', 'host-or-network'], INVALID, [
     'fd00::/129', 'fd00::1/64', 'fd00::/064', '::ffff:10.0.0.0/104', '::ffff:a00:0/104', 'fd00::%1/64', '[fd00::]/64',
-    '::ffff:10.0.0.5/128',
+    '::ffff:10.0.0.5/128', '::ffff:10.0.0.0/8', '::ffff:10.0.0.5/32',
   ]],
   [['network'], INVALID, [
     'web.lab.internal', 'lab', '10.0.0.1-5', '-10.0.0.0/8', '*', '10.0.0.*',

@@ -34,6 +34,13 @@ describe('what is denied', () => {
     assert.equal((await pin('network', '10.20.8.0/24')).size.addresses, 256n);
   });
 
+  it('as an IPv6 form wins over the IPv4 address inside it', async () => {
+    const { pin } = policyUnderTest({ scope: { allow: DEFAULT_ALLOW, deny: ['2002::/16', '64:ff9b::/96'] } });
+    await refusedBy(pin('host', '2002:a00:5::1'), 'target.deny');
+    await refusedBy(pin('host', '64:ff9b::10.0.0.5'), 'target.deny');
+    assert.equal((await pin('host', '10.0.0.5')).list.length, 1);
+  });
+
   it('as a port is refused when any range of the claim, the URL or the DNS server has it', async () => {
     const { pin } = policyUnderTest({ denyPorts: ['502', '20000-20010', '853'] });
     await refusedBy(pin('host', '10.0.0.1', [{ from: 1, to: 1000 }]), 'target.ports-denied');

@@ -76,7 +76,6 @@ export const DIG_ATTACKS: readonly Attack[] = [
     input: via(`${TARGET} ${NAME} @${OUTSIDE}`),
     refused: ['ERR_INPUT_INVALID'],
     control,
-    unguarded: { argv: ['sh', '-c', dig(`@${TARGET} ${NAME} @${OUTSIDE}`, NAME).join(' ')], reaches: outside },
   },
   {
     name: 'find an option behind the type',

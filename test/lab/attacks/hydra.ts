@@ -13,6 +13,10 @@ const FORM = { userField: 'user', passwordField: 'pass', failureText: 'Login fai
 const form = (more: Readonly<Record<string, unknown>> = {}) =>
   page(TARGET, { service: 'http-post-form', path: '/login.php', port: PORTS.php, form: FORM, ...more });
 const control: Control = { input: page(TARGET), reaches: { address: TARGET, port: PORTS.web } };
+const listControl: Control = {
+  ...control,
+  input: page(TARGET, { users: undefined, userList: 'lists/lab-users.txt' }),
+};
 const formControl: Control = { input: form(), reaches: { address: TARGET, port: PORTS.php } };
 const web = { address: OUTSIDE, port: 80 };
 const guess = (...args: string[]): string[] => ['hydra', '-I', '-l', 'admin', '-p', PASSWORD, ...args];
@@ -114,20 +118,14 @@ export const HYDRA_ATTACKS: readonly Attack[] = [
       page(TARGET, { service: 'ssh', path: undefined, users: undefined, userList: `${lab.traps}/users.txt` }),
     refused: ['ERR_INPUT_INVALID'],
     unlogged: { log: 'sshd', line: /smuggled/ },
-    control: {
-      input: page(TARGET, { service: 'ssh', path: undefined, users: undefined, userList: 'lists/lab-users.txt' }),
-      reaches: { address: TARGET, port: PORTS.ssh },
-    },
+    control: listControl,
   },
   {
     name: 'read user names from a file by a path that climbs out',
     input: page(TARGET, { service: 'ssh', path: undefined, users: undefined, userList: 'lists/../traps/users.txt' }),
     refused: ['ERR_INPUT_INVALID'],
     unlogged: { log: 'sshd', line: /smuggled/ },
-    control: {
-      input: page(TARGET, { service: 'ssh', path: undefined, users: undefined, userList: 'lists/lab-users.txt' }),
-      reaches: { address: TARGET, port: PORTS.ssh },
-    },
+    control: listControl,
   },
   {
     name: 'read passwords from a linked file',

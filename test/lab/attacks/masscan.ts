@@ -1,20 +1,15 @@
-import { BEYOND_EDGE, DENIED_HOST, METADATA, OUTSIDE, PORTS, TARGET } from '../layout.ts';
+import { ATTACKER, BEYOND_EDGE, DENIED_HOST, METADATA, OUTSIDE, PORTS, TARGET } from '../layout.ts';
 import type { Attack, Control, Setting } from './attack.ts';
 
 const scan = (...cidrs: string[]) => ({ cidrs, ports: '80', rate: 200 });
 /** One control for all: a run of masscan takes about ten seconds, whatever it scans. */
 const control: Control = { input: scan(TARGET), reaches: { address: TARGET, port: 80 } };
 const web = { address: OUTSIDE, port: 80 };
-const link = ({ lab }: Setting) => ['--interface', lab.link.interface, '--adapter-ip', '10.77.0.1'];
+const link = ({ lab }: Setting) =>
+  `--interface ${lab.link.interface} --adapter-ip ${ATTACKER} --router-mac ${lab.link.mac}`.split(' ');
 const bare =
   (...args: string[]) =>
-  (setting: Setting): string[] => [
-    'masscan',
-    ...args,
-    ...(args.includes('-p') ? [] : ['-p', '80']),
-    ...link(setting),
-    ...['--router-mac', setting.lab.link.mac],
-  ];
+  (setting: Setting): string[] => ['masscan', ...args, ...(args.includes('-p') ? [] : ['-p', '80']), ...link(setting)];
 
 /** What masscan must not be brought to do. */
 export const MASSCAN_ATTACKS: readonly Attack[] = [

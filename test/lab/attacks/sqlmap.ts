@@ -171,7 +171,7 @@ export const SQLMAP_ATTACKS: readonly Attack[] = [
     refused: ['ERR_TARGET_OUT_OF_SCOPE'],
     control,
     unguarded: {
-      argv: asTool('env', 'HOME=/tmp', ...bare(`http://127.0.0.1:${LOOPBACK_PORT}${ITEM}`)),
+      argv: asTool(...bare(`http://127.0.0.1:${LOOPBACK_PORT}${ITEM}`)),
       reaches: { address: '127.0.0.1', port: LOOPBACK_PORT },
     },
   },

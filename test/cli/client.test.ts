@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { Config } from '../../schemas/config.ts';
+import { createClient } from '../../src/cli/client.ts';
+import { temporaryDirectory } from './command-line.ts';
+import { listen } from './fake-gateway.ts';
+
+const NO_OPENSSL = spawnSync('openssl', ['version']).error === undefined ? false : 'needs the program openssl';
+
+function makeCertificate(directory: string, name: string) {
+  const [certFile, keyFile] = [join(directory, `${name}.pem`), join(directory, `${name}.key`)];
+  const subject = ['-subj', '/CN=gateway.example', '-days', '2', '-nodes', '-newkey', 'ec', '-pkeyopt'];
+  const args = ['req', '-x509', ...subject, 'ec_paramgen_curve:prime256v1', '-keyout', keyFile, '-out', certFile];
+  assert.equal(spawnSync('openssl', args).status, 0);
+  return { certFile, cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+}
+
+const withCertificate = (certFile: string): Config => ({ tls: { certFile } }) as unknown as Config;
+
+async function gatewayOverTls(t: TestContext, shown: { cert: string; key: string }) {
+  const keys: unknown[] = [];
+  const port = await listen(
+    t,
+    (request, response) => {
+      keys.push(request.headers.authorization);
+      response.end('{"fine":true}');
+    },
+    shown,
+  );
+  return { keys, address: `https://127.0.0.1:${port}` };
+}
+
+test('over TLS the configured certificate is believed, whatever name it carries', { skip: NO_OPENSSL }, async (t) => {
+  const directory = temporaryDirectory(t);
+  const own = makeCertificate(directory, 'own');
+  const { keys, address } = await gatewayOverTls(t, own);
+  // Relative to the checkout, as the gateway reads it.
+  const client = createClient(address, { config: withCertificate('own.pem'), root: directory });
+  assert.deepEqual(await client({ method: 'GET', path: '/x', key: 'k' }), {
+    kind: 'answer',
+    status: 200,
+    body: { fine: true },
+  });
+  assert.deepEqual(keys, ['Bearer k']);
+});
+
+test('over TLS another certificate gets no key, even with the same name', { skip: NO_OPENSSL }, async (t) => {
+  const directory = temporaryDirectory(t);
+  const own = makeCertificate(directory, 'own');
+  const { keys, address } = await gatewayOverTls(t, makeCertificate(directory, 'impostor'));
+  const client = createClient(address, { config: withCertificate(own.certFile), root: directory });
+  assert.equal((await client({ method: 'GET', path: '/x', key: 'k' })).kind, 'unreachable');
+  assert.deepEqual(keys, []);
+});
+
+test('an answer that breaks off is no answer', async (t) => {
+  const port = await listen(t, (_request, response) => {
+    response.writeHead(200, { 'content-length': '100' }).write('{"a":');
+    setImmediate(() => response.destroy());
+  });
+  const client = createClient(`http://127.0.0.1:${port}`, { config: withCertificate(''), root: '/' });
+  assert.equal((await client({ method: 'GET', path: '/' })).kind, 'unreachable');
+});

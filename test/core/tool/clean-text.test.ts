@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { CUT_MARK, cleanText } from '../../../src/core/tool/clean-text.ts';
+
+describe('cleanText', () => {
+  it('removes what a terminal would act on', () => {
+    assert.equal(cleanText('\u001b[2K/admin\u001b[0m (Status: 200)', 100), '/admin (Status: 200)');
+    assert.equal(cleanText('a\u001b]0;owned\u0007b\u001b]8;;http://x\u001b\\c', 100), 'abc');
+    assert.equal(cleanText('a\u009b31mb\u001bMc', 100), 'abc');
+  });
+
+  it('removes control characters and marks that hide or reorder text, and keeps tab and newline', () => {
+    assert.equal(cleanText('a\0b\u0008c\rd\u007fe\u0085f\tg\nh', 100), 'abcdef\tg\nh');
+    assert.equal(cleanText('a\u202eb\u2066c\u200bd\ufeffe\u{e0041}f\u2028g', 100), 'abcdefg');
+  });
+
+  it('leaves ordinary text of any language as it is', () => {
+    assert.equal(cleanText('Größe – 大きさ – حجم 😀', 100), 'Größe – 大きさ – حجم 😀');
+  });
+
+  it('says where it cut', () => {
+    assert.equal(cleanText('a'.repeat(100), 100), 'a'.repeat(100));
+    const cut = cleanText('a'.repeat(101), 100);
+    assert.equal(cut.length, 100);
+    assert.ok(cut.endsWith(CUT_MARK));
+    assert.ok(cleanText('\u001b[0m'.repeat(1000), 10).endsWith(CUT_MARK), 'a text that was mostly escapes is cut too');
+  });
+
+  it('never gives more than was asked for, nor half a character, nor a control character', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: CUT_MARK.length, max: 50 }), (text, maxLength) => {
+        const cleaned = cleanText(text, maxLength);
+        assert.ok(cleaned.length <= maxLength);
+        assert.ok(cleaned.isWellFormed());
+        assert.doesNotMatch(cleaned, /(?![\t\n])\p{Cc}/u);
+      }),
+    );
+  });
+});
