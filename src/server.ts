@@ -19,6 +19,7 @@ import { type DataDir, openDataDir } from './store/data-dir.ts';
 import { ensureFirstKey } from './store/first-key.ts';
 import { createKeyFile } from './store/key-file.ts';
 import { createSecretFiles } from './store/secret-file.ts';
+import { VERSION } from './version.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const redactor = createRedactor();
@@ -62,7 +63,7 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
     clock: systemClock,
     recorder: metrics.recorder,
     log: logger,
-    version: readVersion(),
+    version: VERSION,
   });
   const loopback = isLoopback(config.host);
   const { bootstrapKeyFile, host, port } = config;
@@ -93,10 +94,6 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
   // Last: whoever finds this file finds a gateway that answers.
   dataDir.writeAddress(clientAddress(address));
   logger.info('gateway.started', { address, version: gateway.version, layers: gateway.executor.layers });
-}
-
-function readVersion(): string {
-  return (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
 }
 
 function readSecretUrl(path: string): string {

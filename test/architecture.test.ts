@@ -26,7 +26,11 @@ const MAY_IMPORT: readonly (readonly [from: RegExp, to: readonly RegExp[]])[] = 
   [/^plugins\//, [/^schemas\//, /^src\/core\//, /^src\/mcp\//, /^src\/exports\//]],
   [/^src\/app\.ts$/, [/^schemas\//, /^src\/(core|mcp)\//, /^src\/gateway\.ts$/, /^src\/config\.ts$/, /^plugins\//]],
   [/^src\/(server|stdio)\.ts$/, [/^schemas\//, /^src\/(?!cli\/|tools\/)/, /^plugins\//]],
-  [/^src\/cli\//, [/^schemas\//, /^src\/(core|store|cli)\//, /^src\/(config|logger)(\.ts|\/)/]],
+  [
+    /^src\/cli\//,
+    [/^schemas\//, /^src\/(core|store|cli)\//, /^src\/(config|logger|gateway)(\.ts|\/)/, /^src\/(server|version)\.ts$/],
+  ],
+  [/^src\/version\.ts$/, [/^package\.json$/]],
 ];
 
 /** A dangerous power has one address. Pattern in the source → the only files that may hold it. */
@@ -63,7 +67,12 @@ const POWERS: readonly { readonly power: string; readonly pattern: RegExp; reado
   },
   { power: 'console', pattern: /\bconsole\.\w/, at: /^src\/cli\// },
   { power: 'evaluating text', pattern: /\beval\(|new Function\(|from 'node:vm'/, at: /^$/ },
-  { power: 'a shell', pattern: /shell:\s*true|\bexecSync?\(|\/bin\/(ba)?sh/, at: /^$/ },
+  {
+    // The attacks at start are constant scripts in a confined child: they show what a taken-over tool could do.
+    power: 'a shell',
+    pattern: /shell:\s*true|\bexecSync?\(|\/bin\/(ba)?sh/,
+    at: /^src\/core\/execution\/layers\.ts$/,
+  },
 ];
 
 /** Packages and the only places that may import them. */
@@ -73,7 +82,7 @@ const PACKAGES: readonly { readonly name: RegExp; readonly at: RegExp }[] = [
   { name: /^@modelcontextprotocol\/(server|node)/, at: /^src\/mcp\/(modern|era)/ },
   { name: /^convict$/, at: /^src\/config(\.ts|\/)/ },
   { name: /^pino$/, at: /^src\/logger\.ts$/ },
-  { name: /^ioredis$/, at: /^src\/server\.ts$|^plugins\/rate-limit\.ts$/ },
+  { name: /^ioredis$/, at: /^src\/(server|app)\.ts$|^plugins\/rate-limit\.ts$/ },
 ];
 
 test('imports point down the layers', () => {

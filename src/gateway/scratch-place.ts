@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
 import { join, resolve } from 'node:path';
 
+/** What decides where working directories lie. */
 export interface ScratchPlace {
   /** `execution.scratchDir`; empty: chosen here. */
   readonly configured: string;

@@ -19,6 +19,7 @@ export interface Settings {
   readonly allowedOrigins: readonly string[];
 }
 
+/** What settings are made from besides the configuration. */
 export interface SettingsSources {
   readonly tools: readonly AnyTool[];
   readonly clock: Clock;

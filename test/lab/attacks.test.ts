@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { type Attack, attackRunner, type Setting } from './attacks/attack.ts';
 import { DIG_ATTACKS } from './attacks/dig.ts';
@@ -8,6 +10,7 @@ import { NMAP_ATTACKS } from './attacks/nmap.ts';
 import { SQLMAP_ATTACKS } from './attacks/sqlmap.ts';
 import { startGateway } from './gateway.ts';
 import { startLab } from './lab.ts';
+import { OUTSIDE, TARGET } from './layout.ts';
 import { whyNoLab } from './requirements.ts';
 
 const ATTACKS: Readonly<Record<string, readonly Attack[]>> = {
@@ -18,7 +21,7 @@ const ATTACKS: Readonly<Record<string, readonly Attack[]>> = {
   sqlmap: SQLMAP_ATTACKS,
   dig: DIG_ATTACKS,
 };
-const skip = whyNoLab({ tools: true }) ?? false;
+const skip = whyNoLab() ?? false;
 
 describe('attacks through the running gateway, judged by what the other side saw', { skip }, () => {
   let setting: Setting;
@@ -30,6 +33,21 @@ describe('attacks through the running gateway, judged by what the other side saw
   after(async () => {
     await setting.gateway.stop();
     await setting.lab.stop();
+  });
+
+  it('an attack that is seen where it must not arrive is not believed, whatever the gateway answers', async () => {
+    const carryOut = attackRunner(setting, 'nmap');
+    const input = { targets: [TARGET], ports: '80' };
+    const control = { input, reaches: { address: TARGET, port: 80 } };
+    const place = { name: 'touch a port that is spared', input, control, spares: control.reaches };
+    await assert.rejects(carryOut(place), /must not arrive/);
+    const stray = ({ lab }: Setting) => {
+      execFileSync('ip', ['netns', 'exec', lab.attacker, 'bash', '-c', `: </dev/tcp/${OUTSIDE}/80`]);
+      return input;
+    };
+    await assert.rejects(carryOut({ name: 'go astray', input: stray, control }), /must not arrive/);
+    const answered = { name: 'be refused', input, control, refused: ['ERR_TARGET_OUT_OF_SCOPE'] as const };
+    await assert.rejects(carryOut(answered), /succeeded/);
   });
 
   for (const [tool, attacks] of Object.entries(ATTACKS)) {

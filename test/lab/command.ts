@@ -3,10 +3,16 @@ import { openSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
+/** Daemons and iproute2 live where an ordinary user's PATH does not look. */
+const ENVIRONMENT = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin` };
 
 /** Runs a program to its end and answers its standard output. Rejects when it fails. */
 export async function run(program: string, args: readonly string[], input?: string): Promise<string> {
-  const running = execute(program, [...args], { maxBuffer: 16 * 1_048_576, timeout: 60_000 });
+  const running = execute(program, [...args], {
+    maxBuffer: 16 * 1_048_576,
+    timeout: 60_000,
+    env: ENVIRONMENT,
+  });
   // A program that ends without reading its input breaks the pipe; its exit code says what matters.
   running.child.stdin?.on('error', () => undefined);
   running.child.stdin?.end(input ?? '');
@@ -26,7 +32,7 @@ export async function runInside(namespace: string, argv: readonly string[]): Pro
     const child = execFile(
       'ip',
       ['netns', 'exec', namespace, ...argv],
-      { maxBuffer: 16 * 1_048_576, timeout: 60_000 },
+      { maxBuffer: 16 * 1_048_576, timeout: 60_000, env: ENVIRONMENT },
       (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
     );
     child.stdin?.end();
@@ -46,7 +52,7 @@ export function startInside(start: Start): ChildProcess {
   const log = openSync(start.log, 'a');
   return spawn('ip', ['netns', 'exec', start.namespace, ...start.argv], {
     stdio: ['ignore', log, log],
-    env: { ...process.env, ...start.env },
+    env: { ...ENVIRONMENT, ...start.env },
   });
 }
 

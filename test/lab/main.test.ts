@@ -10,7 +10,7 @@ import { TARGET } from './layout.ts';
 import { whyNoLab } from './requirements.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
-const skip = whyNoLab({ tools: true }) ?? false;
+const skip = whyNoLab() ?? false;
 
 describe('the lab for people', { skip }, () => {
   it('comes up with a gateway that a pasted client configuration reaches, says where it is, and goes', async (t) => {

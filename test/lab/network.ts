@@ -17,6 +17,10 @@ export async function makeNetwork(record: LabRecord): Promise<void> {
   writeFileSync(`/etc/netns/${attacker}/resolv.conf`, `nameserver ${OUTSIDE}\noptions timeout:1 attempts:1\n`);
   await run('ip', ['netns', 'add', attacker]);
   await run('ip', ['netns', 'add', target]);
+  // Some machines switch IPv6 off for interfaces to come; where that cannot be changed, the addresses below say so.
+  const switchOn =
+    'echo 0 >/proc/sys/net/ipv6/conf/all/disable_ipv6; echo 0 >/proc/sys/net/ipv6/conf/default/disable_ipv6';
+  for (const namespace of [attacker, target]) await runInside(namespace, ['sh', '-c', switchOn]);
   await run('ip', ['link', 'add', 'va', 'netns', attacker, 'type', 'veth', 'peer', 'name', 'vt', 'netns', target]);
   await run('ip', ['-n', attacker, '-batch', '-'], attackerLinks());
   await run('ip', ['-n', target, '-batch', '-'], targetLinks());

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const DIRECTORIES = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -12,9 +12,12 @@ const LAB: Readonly<Record<string, string>> = {
   'ssh-keygen': 'openssh-client',
   vsftpd: 'vsftpd',
   dnsmasq: 'dnsmasq-base',
-  php: 'php-cli php-sqlite3',
+  php: 'php-cli',
   openssl: 'openssl',
   useradd: 'passwd',
+  bash: 'bash',
+  setpriv: 'util-linux',
+  ps: 'procps',
 };
 const TOOLS: Readonly<Record<string, string>> = {
   nmap: 'nmap',
@@ -25,8 +28,23 @@ const TOOLS: Readonly<Record<string, string>> = {
   dig: 'bind9-dnsutils',
 };
 
-function isThere(program: string): boolean {
-  return DIRECTORIES.some((directory) => {
+/** Why the lab and the six tools cannot run here, as one sentence for a skipped test; undefined when they can. */
+export function whyNoLab(directories: readonly string[] = DIRECTORIES): string | undefined {
+  if (process.platform !== 'linux') return 'the lab needs Linux network namespaces';
+  if (process.getuid?.() !== 0) return 'the lab needs root (network namespaces, ports below 1024)';
+  const missing = Object.entries({ ...LAB, ...TOOLS }).filter(([program]) => !isThere(program, directories));
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map(([, name]) => name))].join(' ');
+    return `the lab misses ${missing.map(([program]) => program).join(', ')} (apt-get install ${packages})`;
+  }
+  if (!succeeds('php', ['-r', 'new SQLite3(":memory:");']))
+    return 'the lab misses php-sqlite3 (apt-get install php-sqlite3)';
+  if (!existsSync('/proc/net/if_inet6')) return 'the lab needs IPv6 in the kernel';
+  return succeeds('unshare', ['--net', 'true']) ? undefined : 'the lab may not make network namespaces here';
+}
+
+function isThere(program: string, directories: readonly string[]): boolean {
+  return directories.some((directory) => {
     try {
       accessSync(join(directory, program), constants.X_OK);
       return true;
@@ -36,24 +54,11 @@ function isThere(program: string): boolean {
   });
 }
 
-function mayMakeNamespaces(): boolean {
+function succeeds(program: string, args: readonly string[]): boolean {
   try {
-    execFileSync('unshare', ['--net', 'true'], { stdio: 'ignore' });
+    execFileSync(program, args, { stdio: 'ignore' });
     return true;
   } catch {
     return false;
   }
-}
-
-/** Why the lab cannot run here, as one sentence for a skipped test; undefined when it can. */
-export function whyNoLab(options: { readonly tools?: boolean } = {}): string | undefined {
-  if (process.platform !== 'linux') return 'the lab needs Linux network namespaces';
-  if (process.getuid?.() !== 0) return 'the lab needs root (network namespaces, ports below 1024)';
-  const wanted = options.tools ? { ...LAB, ...TOOLS } : LAB;
-  const missing = Object.entries(wanted).filter(([program]) => !isThere(program));
-  if (missing.length > 0) {
-    const packages = [...new Set(missing.map(([, name]) => name))].join(' ');
-    return `the lab misses ${missing.map(([program]) => program).join(', ')} (apt-get install ${packages})`;
-  }
-  return mayMakeNamespaces() ? undefined : 'the lab may not make network namespaces here (CAP_SYS_ADMIN)';
 }

@@ -13,11 +13,17 @@ import { whyNoLab } from './requirements.ts';
 import { read, runTool } from './rest.ts';
 
 const TOOL_CASES = [...SCANNING_CASES, ...GUESSING_CASES, ...NAMING_CASES];
-const skip = whyNoLab({ tools: true }) ?? false;
+const skip = whyNoLab() ?? false;
 
 describe('the six tools through the running gateway', { skip, concurrency: 4 }, () => {
   let lab: Lab;
   let gateway: LabGateway;
+
+  const logOf = (requestId = ''): string =>
+    gateway
+      .log()
+      .filter((line) => line.includes(requestId))
+      .join('\n');
 
   before(async () => {
     lab = await startLab();
@@ -33,7 +39,7 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
   for (const { tool, name, input, check } of TOOL_CASES) {
     it(`${tool} ${name} (REST)`, async () => {
       const answer = await runTool(gateway, tool, { input: input(lab.user.name) });
-      assert.ok(answer.run, JSON.stringify(answer.error));
+      assert.ok(answer.run, `${JSON.stringify(answer.error)}\n${logOf(answer.error?.requestId)}`);
       assert.deepEqual([answer.run.outcome, answer.run.complete], ['succeeded', true]);
       check(answer.run, lab.user.name);
     });

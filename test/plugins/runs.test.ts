@@ -7,8 +7,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunResult } from '../../schemas/run.ts';
 import { startTestGateway, type TestGateway } from '../fixtures/gateway.ts';
 
-const post = (fixture: TestGateway, tool: string, payload: object, headers: object = fixture.headers) =>
-  fixture.app.inject({ method: 'POST', url: `/v1/tools/${tool}/runs`, headers: { ...headers }, payload });
+interface Post {
+  readonly input: object;
+  readonly run?: object;
+  readonly as?: { readonly authorization: string };
+}
+
+const post = ({ app, headers }: TestGateway, tool: string, { as = headers, ...payload }: Post) =>
+  app.inject({ method: 'POST', url: `/v1/tools/${tool}/runs`, headers: { ...as }, payload });
 const codeOf = (response: { json: () => unknown }) => (response.json() as { code: string }).code;
 
 /** Waits until the condition holds; the test's own time limit is the bound. */
@@ -124,23 +130,21 @@ test('a tool can be disabled and enabled, and a scope decides by whom', async (t
     fixture.app.inject({ method: 'POST', url: `/v1/tools/echo/${verb}`, headers: { ...headers } });
   assert.equal((await switchTool('disable', agent)).statusCode, 403);
   assert.equal((await switchTool('disable', admin)).statusCode, 200);
-  const refused = await post(fixture, 'echo', { input: { word: 'x' } }, agent);
+  const refused = await post(fixture, 'echo', { input: { word: 'x' }, as: agent });
   assert.equal(refused.statusCode, 403);
   assert.equal(codeOf(refused), 'ERR_TOOL_DISABLED');
   await switchTool('enable', admin);
-  assert.equal((await post(fixture, 'echo', { input: { word: 'x' } }, agent)).statusCode, 200);
+  assert.equal((await post(fixture, 'echo', { input: { word: 'x' }, as: agent })).statusCode, 200);
 });
 
 test('a found secret is a reference in the result, and only its owner with secrets:read reads it', async (t) => {
   const fixture = await startTestGateway(t);
   const owner = { authorization: `Bearer ${await fixture.key(['runs:execute', 'secrets:read'])}` };
   const other = { authorization: `Bearer ${await fixture.key(['runs:execute', 'secrets:read'])}` };
-  const run = await post(
-    fixture,
-    'echo',
-    { input: { word: 'correct-horse-battery'.replaceAll('-', '_'), keep: true } },
-    owner,
-  );
+  const run = await post(fixture, 'echo', {
+    input: { word: 'correct-horse-battery'.replaceAll('-', '_'), keep: true },
+    as: owner,
+  });
   const { secretRef } = (run.json() as { result: { secretRef: string } }).result;
   const read = (headers: object, id = secretRef) =>
     fixture.app.inject({ url: `/v1/secrets/${id}`, headers: { ...headers } });

@@ -13,6 +13,7 @@ const FLOOD_CAP_BYTES = 4096;
 const SLEEP_LIMIT_MS = 100;
 const ATTACK_LIMIT_MS = 20_000;
 
+/** What the attacks are made with. */
 export interface LayerContext {
   readonly setting: RunSetting;
   readonly privileges: Privileges;

@@ -6,6 +6,7 @@ import { endTree } from './tree.ts';
 
 const SCRATCH_NAME = /^([0-9a-f]{12})\.([A-Za-z0-9_-]{1,64})$/;
 
+/** What an earlier life had left. */
 export interface Swept {
   /** Working directories of an earlier life that were found. */
   readonly directories: number;

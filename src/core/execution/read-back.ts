@@ -7,6 +7,7 @@ const MAX_ENTRIES = 4096;
 /** All files of one run together: this many times the cap of one. */
 const TOTAL_FACTOR = 4;
 
+/** Which files are read back, and how much of them. */
 export interface ReadBack {
   readonly scratch: string;
   /** Scratch-relative; `*` matches inside one segment. */

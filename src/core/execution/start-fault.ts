@@ -6,6 +6,7 @@ import type { Command, Execution } from './types.ts';
 const MAX_ARGUMENT_BYTES = 131_072;
 const RUN_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
+/** Why a process could not start. */
 export type StartFault = NonNullable<Execution['startFault']>;
 
 /** Why this command cannot be started, found without starting it; undefined when nothing speaks against it. */

@@ -23,6 +23,7 @@ export interface TreeMark {
   readonly scratch: string;
 }
 
+/** How the end of a process tree went. */
 export interface TreeEnd {
   /** Processes still alive after the last look. */
   readonly survivors: number;

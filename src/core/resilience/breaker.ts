@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { SallyportError } from '../errors.ts';
 import { type CircuitName, createCircuit } from './policies.ts';
 
+/** When a circuit opens and for how long. */
 export interface BreakerLimits {
   /** Consecutive failures that open the circuit. */
   readonly breakerFailures: number;
@@ -11,6 +12,7 @@ export interface BreakerLimits {
   readonly breakerMaxOpenMs: number;
 }
 
+/** How a circuit stands. */
 export interface BreakerState {
   readonly state: CircuitName;
   readonly failures: number;
@@ -20,6 +22,7 @@ export interface BreakerState {
   readonly retryAfterMs?: number;
 }
 
+/** One change of a circuit. */
 export interface BreakerChange {
   readonly from: CircuitName;
   readonly to: CircuitName;
