@@ -68,8 +68,7 @@ function configuration(lab: Lab): Record<string, unknown> {
       },
       denyPorts: [String(PORTS.denied)],
     },
-    // Generous: the tests share the machine with other work, and an unresolved name would hide what they are about.
-    resolver: { servers: [`${TARGET}:${PORTS.dns}`], timeoutMs: 15_000 },
+    resolver: { servers: [`${TARGET}:${PORTS.dns}`] },
     execution: {
       raw: { enabled: true, interface: lab.link.interface, adapterIp: ATTACKER, routerMac: lab.link.mac },
     },

@@ -163,11 +163,12 @@ function vsftpd(paths: LabPaths): string {
 
 function dnsmasq(): readonly string[] {
   const forwarded = ['hostile', 'flip'].map((zone) => `--server=/${zone}.test/${SECOND}#${HOSTILE.dns}`);
-  const own = `--conf-file=/dev/null --no-daemon --no-resolv --no-hosts --user=root --pid-file= --log-queries
+  const own = `--conf-file=/dev/null --keep-in-foreground --log-facility=- --no-resolv --no-hosts --user=root --pid-file= --log-queries
     --listen-address=${TARGET} --bind-interfaces --port=${PORTS.dns}
     --local=/lab.internal/ --host-record=web.lab.internal,${TARGET} --host-record=db.lab.internal,${SECOND}
     --mx-host=lab.internal,web.lab.internal,10
     --auth-server=ns.lab.internal,${SECOND} --auth-zone=lab.internal,10.77.0.0/24 --auth-peer=${ATTACKER}`;
+  // Not --no-daemon: that serves TCP without a fork, and one silent connection would stop every answer.
   // Nothing is kept (cache size 0), so that a name which changes its answer does so for every client.
   return ['dnsmasq', '--cache-size=0', ...own.split(/\s+/), '--txt-record=lab.internal,v=spf1 -all', ...forwarded];
 }

@@ -1,0 +1,131 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createMetrics } from '../plugins/metrics.ts';
+import { buildApp } from '../src/app.ts';
+import { loadConfig } from '../src/config.ts';
+import { createKey } from '../src/core/auth/keys.ts';
+import { SCOPES } from '../src/core/auth/types.ts';
+import { systemClock } from '../src/core/clock.ts';
+import type { LogEvent } from '../src/core/log.ts';
+import { createRedactor } from '../src/core/redaction/redactor.ts';
+import { createGateway, type Gateway } from '../src/gateway.ts';
+import { executionLimits } from '../src/gateway/tool-settings.ts';
+import { createLogger } from '../src/logger.ts';
+import { openDataDir } from '../src/store/data-dir.ts';
+import { createKeyFile } from '../src/store/key-file.ts';
+import { createSecretFiles } from '../src/store/secret-file.ts';
+import { createMemoryWatch } from './memory-watch.ts';
+import type { Role } from './protocol.ts';
+import { floodTools, noopTool, realTools } from './tools.ts';
+
+/** The defaults, but for what would refuse a benchmark: rates, sessions, and the risk ceiling that hides tools. */
+const CONFIGURATION = `port: 0
+policy: { risk: exploit }
+rateLimit: { addressPerMinute: 1000000, principalPerMinute: 1000000 }
+mcp: { maxSessionsPerPrincipal: 1000 }
+`;
+
+/** A whole gateway on a free loopback port. Its log is written to standard output, as in production. */
+export async function startGatewayRole(): Promise<Role> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
+  try {
+    return await startIn(dataDir);
+  } catch (thrown) {
+    rmSync(dataDir, { recursive: true, force: true });
+    throw thrown;
+  }
+}
+
+async function startIn(dataDir: string): Promise<Role> {
+  const configFile = join(dataDir, 'sallyport.yaml');
+  writeFileSync(configFile, CONFIGURATION);
+  const tools = [noopTool, ...floodTools, ...(await realTools())];
+  const environment = { SALLYPORT_CONFIG: configFile, SALLYPORT_DATA_DIR: dataDir };
+  const load = () => loadConfig({ environment, toolNames: tools.map((tool) => tool.name) });
+  const redactor = createRedactor();
+  const log = createLogger<LogEvent>({ level: 'info', redactor, destination: process.stdout });
+  const directory = await openDataDir(dataDir);
+  const keys = createKeyFile(dataDir);
+  const metrics = createMetrics();
+  const gateway = await createGateway({
+    loaded: load(),
+    load,
+    tools,
+    dataDir: directory,
+    keys,
+    secrets: createSecretFiles(dataDir),
+    ownAddresses: [],
+    redactor,
+    clock: systemClock,
+    recorder: metrics.recorder,
+    log,
+    version: '0.0.0-bench',
+  });
+  const { key, record } = createKey({ name: 'bench', scopes: SCOPES, clock: systemClock });
+  await keys.add(record);
+  const app = await buildApp(gateway, { metrics, logger: log.fastifyLogger });
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    origin,
+    key,
+    handlers: {
+      hardened: ({ count }) => repeat(count, () => runHardened(gateway)),
+      plain: ({ count }) => repeat(count, () => runPlain(gateway)),
+      ...createMemoryWatch(),
+    },
+    close: async () => {
+      await app.close();
+      await gateway.close();
+      directory.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function repeat(count: number, work: () => Promise<void>): Promise<number[]> {
+  const times: number[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const start = performance.now();
+    await work();
+    times.push(performance.now() - start);
+  }
+  return times;
+}
+
+/** The command that a call of the no-op tool leads to, given to the executor by hand. */
+async function runHardened(gateway: Gateway): Promise<void> {
+  const tool = gateway.registry.get(noopTool.name);
+  const execution = await gateway.executor.run(
+    {
+      runId: randomUUID(),
+      binary: programOf(gateway),
+      argv: [],
+      files: [],
+      readBack: [],
+      timeoutMs: tool.definition.timeoutMs,
+      limits: executionLimits(gateway.config(), tool.definition),
+      capability: 'none',
+    },
+    { onStdout: () => undefined, onStderr: () => undefined, signal: new AbortController().signal },
+  );
+  if (execution.exitCode !== 0) throw new Error(`the bare run ended with ${JSON.stringify(execution)}`);
+}
+
+/** Without any confinement: no user of its own, no limits, no directory, no look at what is left. */
+async function runPlain(gateway: Gateway): Promise<void> {
+  const child = spawn(programOf(gateway), [], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.resume();
+  child.stderr.resume();
+  const [exitCode] = (await once(child, 'close')) as [number | null];
+  if (exitCode !== 0) throw new Error(`the plain process ended with ${exitCode}`);
+}
+
+function programOf(gateway: Gateway): string {
+  const { path, fault } = gateway.registry.get(noopTool.name).availability;
+  if (path === undefined) throw new Error(fault ?? 'the no-op program is not installed');
+  return path;
+}

@@ -1,0 +1,35 @@
+/** What the measured processes are asked over their IPC channel, with the answer of each. */
+export interface Questions {
+  /** Calls of the executor without HTTP. Answer: milliseconds of each. */
+  readonly hardened: { readonly ask: { readonly count: number }; readonly answer: number[] };
+  /** Starts of the same program by child_process alone. Answer: milliseconds of each. */
+  readonly plain: { readonly ask: { readonly count: number }; readonly answer: number[] };
+  /** CPU time of the process so far, milliseconds. */
+  readonly cpu: { readonly ask: object; readonly answer: number };
+  /** Collects garbage and begins to look at the resident memory. */
+  readonly watch: { readonly ask: object; readonly answer: object };
+  /** Growth of the resident memory since then at its highest, bytes. */
+  readonly watched: { readonly ask: object; readonly answer: number };
+  /** Answers that the bare server gives: route `/0` gives the first. */
+  readonly answers: { readonly ask: { readonly answers: readonly Answer[] }; readonly answer: object };
+  /** Keeps everything that a child writes. Answer: bytes kept. */
+  readonly accumulate: { readonly ask: { readonly mib: number }; readonly answer: number };
+}
+
+/** One recorded answer of the gateway. */
+export interface Answer {
+  readonly status: number;
+  readonly json: string;
+}
+
+export type QuestionName = keyof Questions;
+
+/** One side of a measured process: some of the questions, and where it listens. */
+export interface Role {
+  /** Origin of the HTTP server; empty without one. */
+  readonly origin: string;
+  /** A key of all scopes; empty without one. */
+  readonly key: string;
+  readonly handlers: { readonly [Q in QuestionName]?: (ask: Questions[Q]['ask']) => Promise<Questions[Q]['answer']> };
+  readonly close: () => Promise<void>;
+}

@@ -1,0 +1,42 @@
+/** How much one run of the benchmark does. */
+export interface Sizes {
+  /** Rounds of every pair; each round measures both sides. */
+  readonly rounds: number;
+  /** Calls of each side in one round of the call rows. */
+  readonly calls: number;
+  /** Connections of the request rows, one row for each. */
+  readonly connections: readonly number[];
+  /** Length of one measurement of the request rows, seconds. */
+  readonly seconds: number;
+  readonly memoryRounds: number;
+  /** What the child writes through the gateway, MiB. */
+  readonly floodMib: number;
+  /** What is accumulated for comparison, MiB. */
+  readonly naiveMib: number;
+  /** The whole run is ended with an error after this time, milliseconds. */
+  readonly limitMs: number;
+}
+
+/** The sizes that the published ratios were measured with. */
+export const FULL: Sizes = {
+  rounds: 5,
+  calls: 12,
+  connections: [1, 16],
+  seconds: 0.8,
+  memoryRounds: 3,
+  floodMib: 1024,
+  naiveMib: 300,
+  limitMs: 300_000,
+};
+
+/** Just enough to see that everything still runs; its numbers mean nothing. */
+export const SMOKE: Sizes = {
+  rounds: 1,
+  calls: 2,
+  connections: [2],
+  seconds: 0.1,
+  memoryRounds: 1,
+  floodMib: 32,
+  naiveMib: 32,
+  limitMs: 120_000,
+};
