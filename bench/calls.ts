@@ -4,25 +4,25 @@ import type { Sizes } from './sizes.ts';
 import { median, ratios, ratioText, spreadText, type Table } from './statistics.ts';
 import { noopTool } from './tools.ts';
 
-/** One way to run the no-op program some times, one after the other. Answer: milliseconds of each. */
+/** One way to run the no-op program once. Answer: milliseconds. */
 interface Way {
   readonly name: string;
-  readonly run: (count: number) => Promise<readonly number[]>;
+  readonly run: () => Promise<number>;
 }
 
 const WARM_UP_CALLS = 4;
 
 /** A call of a tool that does nothing, through every door, against the same confined process without a door. */
 export async function measureCalls(processes: Processes, sizes: Sizes): Promise<Table> {
-  const gateway = await processes.start('gateway');
+  const gateway = await processes.start('runs');
   const callers = [restCaller(gateway), await sessionCaller(gateway), await modernCaller(gateway)] as const;
   const [rest, session, modern] = callers;
-  const hardened: Way = { name: 'the executor alone', run: (count) => gateway.ask('hardened', { count }) };
+  const hardened: Way = { name: 'the executor alone', run: () => gateway.ask('hardened', {}) };
   const ways: readonly Way[] = [
     { name: 'REST', run: timed(rest) },
     { name: 'MCP session (SDK 1.x client)', run: timed(session) },
     { name: 'MCP 2026-07-28 (SDK 2.x client)', run: timed(modern) },
-    { name: 'child_process.spawn, unconfined', run: (count) => gateway.ask('plain', { count }) },
+    { name: 'child_process.spawn, unconfined', run: () => gateway.ask('plain', {}) },
   ];
   const rounds = await measureRounds([hardened, ...ways], sizes);
   for (const caller of callers) await caller.close();
@@ -39,23 +39,27 @@ export async function measureCalls(processes: Processes, sizes: Sizes): Promise<
 }
 
 function timed(caller: ToolCaller): Way['run'] {
-  return async (count) => {
-    const times: number[] = [];
-    for (let at = 0; at < count; at += 1) {
-      const start = performance.now();
-      await caller.call(noopTool.name, {});
-      times.push(performance.now() - start);
-    }
-    return times;
+  return async () => {
+    const start = performance.now();
+    await caller.call(noopTool.name, {});
+    return performance.now() - start;
   };
 }
 
-/** Every way in every round, in turn: A B C D A B C D. Answer: the median of each round, by way. */
+/** Call by call in turn, A B C D A B C D. Answer: the median of each round, by way. */
 async function measureRounds(ways: readonly Way[], { rounds, calls }: Sizes): Promise<number[][]> {
-  for (const way of ways) await way.run(WARM_UP_CALLS);
+  await measureRound(ways, WARM_UP_CALLS);
   const medians: number[][] = ways.map(() => []);
   for (let round = 0; round < rounds; round += 1) {
-    for (const [at, way] of ways.entries()) medians[at]?.push(median(await way.run(calls)));
+    for (const [at, times] of (await measureRound(ways, calls)).entries()) medians[at]?.push(median(times));
   }
   return medians;
+}
+
+async function measureRound(ways: readonly Way[], calls: number): Promise<number[][]> {
+  const times: number[][] = ways.map(() => []);
+  for (let call = 0; call < calls; call += 1) {
+    for (const [at, way] of ways.entries()) times[at]?.push(await way.run());
+  }
+  return times;
 }

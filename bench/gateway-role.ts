@@ -12,6 +12,7 @@ import { SCOPES } from '../src/core/auth/types.ts';
 import { systemClock } from '../src/core/clock.ts';
 import type { LogEvent } from '../src/core/log.ts';
 import { createRedactor } from '../src/core/redaction/redactor.ts';
+import type { AnyTool } from '../src/core/tool/definition.ts';
 import { createGateway, type Gateway } from '../src/gateway.ts';
 import { executionLimits } from '../src/gateway/tool-settings.ts';
 import { createLogger } from '../src/logger.ts';
@@ -20,7 +21,7 @@ import { createKeyFile } from '../src/store/key-file.ts';
 import { createSecretFiles } from '../src/store/secret-file.ts';
 import { createMemoryWatch } from './memory-watch.ts';
 import type { Role } from './protocol.ts';
-import { floodTools, noopTool, realTools } from './tools.ts';
+import { noopTool } from './tools.ts';
 
 /** The defaults, but for what would refuse a benchmark: rates, sessions, and the risk ceiling that hides tools. */
 const CONFIGURATION = `port: 0
@@ -30,20 +31,19 @@ mcp: { maxSessionsPerPrincipal: 1000 }
 `;
 
 /** A whole gateway on a free loopback port. Its log is written to standard output, as in production. */
-export async function startGatewayRole(): Promise<Role> {
+export async function startGatewayRole(tools: readonly AnyTool[]): Promise<Role> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
   try {
-    return await startIn(dataDir);
+    return await startIn(dataDir, tools);
   } catch (thrown) {
     rmSync(dataDir, { recursive: true, force: true });
     throw thrown;
   }
 }
 
-async function startIn(dataDir: string): Promise<Role> {
+async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role> {
   const configFile = join(dataDir, 'sallyport.yaml');
   writeFileSync(configFile, CONFIGURATION);
-  const tools = [noopTool, ...floodTools, ...(await realTools())];
   const environment = { SALLYPORT_CONFIG: configFile, SALLYPORT_DATA_DIR: dataDir };
   const load = () => loadConfig({ environment, toolNames: tools.map((tool) => tool.name) });
   const redactor = createRedactor();
@@ -73,8 +73,8 @@ async function startIn(dataDir: string): Promise<Role> {
     origin,
     key,
     handlers: {
-      hardened: ({ count }) => repeat(count, () => runHardened(gateway)),
-      plain: ({ count }) => repeat(count, () => runPlain(gateway)),
+      hardened: () => timed(() => runHardened(gateway)),
+      plain: () => timed(() => runPlain(gateway)),
       ...createMemoryWatch(),
     },
     close: async () => {
@@ -86,14 +86,10 @@ async function startIn(dataDir: string): Promise<Role> {
   };
 }
 
-async function repeat(count: number, work: () => Promise<void>): Promise<number[]> {
-  const times: number[] = [];
-  for (let at = 0; at < count; at += 1) {
-    const start = performance.now();
-    await work();
-    times.push(performance.now() - start);
-  }
-  return times;
+async function timed(work: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
 }
 
 /** The command that a call of the no-op tool leads to, given to the executor by hand. */

@@ -45,9 +45,9 @@ export async function measureMemory(processes: Processes, sizes: Sizes): Promise
 
 /** A fresh process for each: memory that an earlier flood took and never gave back would hide the next one. */
 async function growGateway(processes: Processes, each: Growth): Promise<number> {
-  const gateway = await processes.start('gateway');
-  const { call } = restCaller(gateway);
-  for (let at = 0; at < WARM_UP_CALLS; at += 1) await call(noopTool.name, {});
+  const gateway = await processes.start('runs');
+  const caller = restCaller(gateway);
+  for (let at = 0; at < WARM_UP_CALLS; at += 1) await caller.call(noopTool.name, {});
   await gateway.ask('watch', {});
   await each.run(gateway);
   const growth = await gateway.ask('watched', {});

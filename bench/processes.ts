@@ -11,9 +11,12 @@ export interface Measured {
   stop(): Promise<void>;
 }
 
+/** `runs` and `lists` are gateways: one with tools that start something, one with the real tools. */
+export type RoleName = 'runs' | 'lists' | 'bare' | 'naive';
+
 /** Starts measured processes and ends every one of them. */
 export interface Processes {
-  start(role: 'gateway' | 'bare' | 'naive'): Promise<Measured>;
+  start(role: RoleName): Promise<Measured>;
   stopAll(): Promise<void>;
 }
 
@@ -28,7 +31,7 @@ export function createProcesses(profileDir?: string): Processes {
   const started = new Set<ChildProcess>();
   return {
     start: async (role) => {
-      const profile = role === 'gateway' && profileDir !== undefined;
+      const profile = (role === 'runs' || role === 'lists') && profileDir !== undefined;
       const child = fork(join(import.meta.dirname, 'serve.ts'), [role], {
         execArgv: ['--expose-gc', ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : [])],
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -1,9 +1,9 @@
 /** What the measured processes are asked over their IPC channel, with the answer of each. */
 export interface Questions {
-  /** Calls of the executor without HTTP. Answer: milliseconds of each. */
-  readonly hardened: { readonly ask: { readonly count: number }; readonly answer: number[] };
-  /** Starts of the same program by child_process alone. Answer: milliseconds of each. */
-  readonly plain: { readonly ask: { readonly count: number }; readonly answer: number[] };
+  /** One call of the executor without HTTP. Answer: milliseconds. */
+  readonly hardened: { readonly ask: object; readonly answer: number };
+  /** One start of the same program by child_process alone. Answer: milliseconds. */
+  readonly plain: { readonly ask: object; readonly answer: number };
   /** CPU time of the process so far, milliseconds. */
   readonly cpu: { readonly ask: object; readonly answer: number };
   /** Collects garbage and begins to look at the resident memory. */

@@ -31,7 +31,7 @@ const SAMPLE_MS = 50;
 
 /** Refused calls and tool lists, against a bare Fastify route that answers the same JSON. */
 export async function measureRequests(processes: Processes, sizes: Sizes): Promise<Table> {
-  const gateway = await processes.start('gateway');
+  const gateway = await processes.start('lists');
   const bare = await processes.start('bare');
   const sessions = await openSessions(gateway, Math.max(...sizes.connections));
   const cases = makeCases(gateway, sessions);

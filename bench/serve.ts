@@ -2,10 +2,12 @@ import { startBareRole } from './bare-role.ts';
 import { startGatewayRole } from './gateway-role.ts';
 import { startNaiveRole } from './naive-role.ts';
 import type { Role } from './protocol.ts';
+import { realTools, runnableTools } from './tools.ts';
 
 /** One measured process; its parent asks over IPC and it ends when its parent goes. */
 const ROLES: Readonly<Record<string, () => Promise<Role>>> = {
-  gateway: startGatewayRole,
+  runs: () => startGatewayRole(runnableTools),
+  lists: async () => startGatewayRole(await realTools()),
   bare: startBareRole,
   naive: startNaiveRole,
 };

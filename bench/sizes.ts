@@ -20,7 +20,7 @@ export interface Sizes {
 /** The sizes that the published ratios were measured with. */
 export const FULL: Sizes = {
   rounds: 5,
-  calls: 12,
+  calls: 20,
   connections: [1, 16],
   seconds: 0.8,
   memoryRounds: 3,

@@ -59,8 +59,12 @@ const flood = (name: string, atStdoutCap: 'kill' | 'truncate'): AnyTool =>
     examples: [{ title: 'a drop', input: { bytes: 1 }, argv: ['-c', '1', '/dev/zero'] }],
   });
 
-/** Floods that are drained beyond the cap of stdout, or ended at it. */
-export const floodTools: readonly AnyTool[] = [flood('flood_truncate', 'truncate'), flood('flood_kill', 'kill')];
+/** The no-op, and floods that are drained beyond the cap of stdout or ended at it. */
+export const runnableTools: readonly AnyTool[] = [
+  noopTool,
+  flood('flood_truncate', 'truncate'),
+  flood('flood_kill', 'kill'),
+];
 
 /**
  * The real tools for lists and refusals, which start no process. Their program is replaced, so that the same list is

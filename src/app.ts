@@ -76,6 +76,7 @@ export async function buildApp(gateway: Gateway, parts: AppParts): Promise<Fasti
     clock: gateway.clock,
     recorder,
     version: gateway.version,
+    redactor: gateway.redactor,
     limits: () => gateway.config().mcp,
   });
   return app;

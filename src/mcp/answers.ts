@@ -3,6 +3,7 @@ import type { Scope } from '../core/auth/types.ts';
 import type { Clock } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { Redactor } from '../core/redaction/redactor.ts';
 import type { RunEngine } from '../core/run/types.ts';
 import type { RegisteredTool, Registry } from '../core/tool/registry-types.ts';
 import { createCursors } from './cursor.ts';
@@ -47,6 +48,7 @@ export interface AnswersOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly version: string;
+  readonly redactor: Pick<Redactor, 'redactValue'>;
   /** Asked at each call, because the configuration can be reloaded. */
   readonly progressIntervalMs: () => number;
   /** Entries of tools/list in one answer. */
@@ -92,8 +94,9 @@ export function createAnswers(options: AnswersOptions): Answers {
   };
 }
 
-function createToolCall({ registry, runs, log, clock, progressIntervalMs }: AnswersOptions): Answers['callTool'] {
-  const failure = createFailureAnswer(log);
+function createToolCall(options: AnswersOptions): Answers['callTool'] {
+  const { registry, runs, log, clock, progressIntervalMs } = options;
+  const failure = createFailureAnswer(log, options.redactor);
   return async (params, channel) => {
     const { principal, requestId } = channel.caller;
     const progress = progressOf(channel, { clock, intervalMs: progressIntervalMs() });

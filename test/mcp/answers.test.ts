@@ -7,6 +7,7 @@ import type { Caller } from '../../src/mcp/exchange.ts';
 import { FakeEngine } from '../fixtures/mcp/engine.ts';
 import { FakeLog, HandClock } from '../fixtures/mcp/gateway.ts';
 import { FakeRegistry } from '../fixtures/mcp/tools.ts';
+import { createRedactor } from '../../src/core/redaction/redactor.ts';
 
 function setUp(pageSize = 2) {
   const registry = new FakeRegistry();
@@ -18,6 +19,7 @@ function setUp(pageSize = 2) {
     log,
     clock: new HandClock(),
     version: '1',
+    redactor: createRedactor(),
     progressIntervalMs: () => 1,
     pageSize,
   });

@@ -153,3 +153,35 @@ test('planted secrets appear in no channel: raw, base64 or URL-encoded', async (
     }
   }
 });
+
+test('a key that a caller sends as a tool name over MCP is not echoed', async (t) => {
+  const fixture = await startTestGateway(t);
+  const key = await fixture.key();
+  const answer = await fixture.app.inject({
+    method: 'POST',
+    url: '/mcp',
+    headers: {
+      authorization: `Bearer ${key}`,
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': key,
+    },
+    payload: {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: {
+        name: key,
+        arguments: {},
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+          'io.modelcontextprotocol/clientCapabilities': {},
+        },
+      },
+    },
+  });
+  assert.match(answer.body, /-32602/);
+  assert.ok(!answer.body.includes(key), answer.body);
+});
