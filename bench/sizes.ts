@@ -22,7 +22,7 @@ export const FULL: Sizes = {
   rounds: 5,
   calls: 20,
   connections: [1, 16],
-  seconds: 0.8,
+  seconds: 0.6,
   memoryRounds: 3,
   floodMib: 1024,
   naiveMib: 300,

@@ -23,6 +23,8 @@ export default fp<{ version: string }>(
         tags: [{ name: 'tools' }, { name: 'runs' }, { name: 'operations' }],
       },
       transform: ({ schema, url, route }) => {
+        // MCP describes itself, and metrics are not JSON.
+        if (url === '/mcp' || url === '/metrics') return { schema: { ...schema, hide: true }, url };
         const documented = route.config?.documented;
         const shown =
           documented === undefined ? schema : { ...schema, body: documented.body, response: documented.response };
@@ -32,7 +34,8 @@ export default fp<{ version: string }>(
     app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
     await app.register(swaggerUi, {
       routePrefix: '/docs',
-      uiConfig: { docExpansion: 'list', deepLinking: true },
+      // Without the bar that loads documents from other addresses.
+      uiConfig: { docExpansion: 'list', deepLinking: true, layout: 'BaseLayout' },
       staticCSP: false,
     });
   },

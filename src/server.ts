@@ -7,7 +7,7 @@ import type { Config } from '../schemas/config.ts';
 import { buildApp } from './app.ts';
 import { isLoopback, loadConfig, readEnvironment } from './config.ts';
 import { systemClock } from './core/clock.ts';
-import { toSallyportError } from './core/errors.ts';
+import { ERRORS } from './core/errors.ts';
 import type { LogEvent } from './core/log.ts';
 import { createRedactor } from './core/redaction/redactor.ts';
 import { expandOwnEndpoints } from './core/targets/own-endpoints.ts';
@@ -174,13 +174,14 @@ function handleSignals({ gateway, graceMs, stop, release, withdraw }: Stopping):
 try {
   await main();
 } catch (thrown) {
-  const error = toSallyportError(thrown);
-  const faults = (thrown as { details?: unknown } | undefined)?.details;
-  logger.error('gateway.stopped', {
-    code: error.code,
-    message: thrown instanceof Error ? thrown.message : 'unknown',
-    details: faults,
-    cause: thrown,
-  });
+  const { code, message, details } = describeFailure(thrown);
+  logger.error('gateway.stopped', { code, message, details, ...(code === 'ERR_INTERNAL' ? { err: thrown } : {}) });
   process.exit(1);
+}
+
+/** Faults of the configuration are for the operator to read; anything unexpected comes with its stack. */
+function describeFailure(thrown: unknown): { code: string; message: string; details?: unknown } {
+  const { code, details } = (thrown ?? {}) as { code?: unknown; details?: unknown };
+  const known = typeof code === 'string' && Object.hasOwn(ERRORS, code) ? code : 'ERR_INTERNAL';
+  return { code: known, message: thrown instanceof Error ? thrown.message : 'unknown', details };
 }

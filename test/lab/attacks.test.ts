@@ -8,8 +8,7 @@ import { HYDRA_ATTACKS } from './attacks/hydra.ts';
 import { MASSCAN_ATTACKS } from './attacks/masscan.ts';
 import { NMAP_ATTACKS } from './attacks/nmap.ts';
 import { SQLMAP_ATTACKS } from './attacks/sqlmap.ts';
-import { startGateway } from './gateway.ts';
-import { startLab } from './lab.ts';
+import { type LabWithGateway, startLabWithGateway } from './gateway.ts';
 import { OUTSIDE, TARGET } from './layout.ts';
 import { whyNoLab } from './requirements.ts';
 
@@ -23,20 +22,31 @@ const ATTACKS: Readonly<Record<string, readonly Attack[]>> = {
 };
 const skip = whyNoLab() ?? false;
 
+it('there are at least forty attacks with names of their own, five for each of the six tools, each with a control', () => {
+  const all = Object.entries(ATTACKS);
+  assert.equal(all.length, 6);
+  for (const [tool, attacks] of all) {
+    assert.ok(attacks.length >= 5, tool);
+    assert.equal(new Set(attacks.map(({ name }) => name)).size, attacks.length, `${tool} has an attack twice`);
+    assert.ok(attacks.filter(({ unguarded }) => unguarded !== undefined).length >= 5, `${tool} proves too few attacks`);
+  }
+  assert.ok(all.flatMap(([, attacks]) => attacks).length >= 40);
+});
+
 describe('attacks through the running gateway, judged by what the other side saw', { skip }, () => {
-  let setting: Setting;
+  let setting: LabWithGateway | undefined;
+  const theSetting = (): Setting => {
+    assert.ok(setting);
+    return setting;
+  };
 
   before(async () => {
-    const lab = await startLab();
-    setting = { lab, gateway: await startGateway(lab) };
+    setting = await startLabWithGateway();
   });
-  after(async () => {
-    await setting.gateway.stop();
-    await setting.lab.stop();
-  });
+  after(() => setting?.stop());
 
   it('an attack that is seen where it must not arrive is not believed, whatever the gateway answers', async () => {
-    const carryOut = attackRunner(setting, 'nmap');
+    const carryOut = attackRunner(theSetting(), 'nmap');
     const input = { targets: [TARGET], ports: '80' };
     const control = { input, reaches: { address: TARGET, port: 80 } };
     const place = { name: 'touch a port that is spared', input, control, spares: control.reaches };
@@ -54,7 +64,7 @@ describe('attacks through the running gateway, judged by what the other side saw
     describe(tool, () => {
       let carryOut: (attack: Attack) => Promise<void>;
       before(() => {
-        carryOut = attackRunner(setting, tool);
+        carryOut = attackRunner(theSetting(), tool);
       });
       for (const attack of attacks) it(`${tool} does not ${attack.name}`, () => carryOut(attack));
     });

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { startBridge } from './bridge.ts';
 import { startInside, until } from './command.ts';
-import type { Lab } from './lab.ts';
+import { type Lab, startLab } from './lab.ts';
 import { ATTACKER, DENIED_HOST, PORTS, TARGET } from './layout.ts';
 
 /** The real gateway, running inside a lab. */
@@ -24,8 +24,31 @@ export interface LabGateway {
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
 const LIST_DIRECTORIES = ['/usr/share/dirb/wordlists', '/usr/share/sqlmap/data/txt'];
 
+/** A lab with the gateway in it. */
+export interface LabWithGateway {
+  readonly lab: Lab;
+  readonly gateway: LabGateway;
+  stop(): Promise<void>;
+}
+
+/** Brings up a lab and the gateway in it; nothing of either is left when the gateway does not start. */
+export async function startLabWithGateway(localPort = 0): Promise<LabWithGateway> {
+  const lab = await startLab();
+  try {
+    const gateway = await startGateway(lab, localPort);
+    const stop = async (): Promise<void> => {
+      await gateway.stop();
+      await lab.stop();
+    };
+    return { lab, gateway, stop };
+  } catch (error) {
+    await lab.stop();
+    throw error;
+  }
+}
+
 /** Starts the gateway in the attacker's namespace and returns when it is ready. */
-export async function startGateway(lab: Lab, localPort = 0): Promise<LabGateway> {
+async function startGateway(lab: Lab, localPort: number): Promise<LabGateway> {
   const dataDir = join(lab.directory, 'data');
   mkdirSync(dataDir, { mode: 0o700 });
   const config = join(lab.directory, 'sallyport.yaml');

@@ -7,8 +7,8 @@ import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { until } from './command.ts';
-import { startGateway } from './gateway.ts';
-import { startLab, sweep } from './lab.ts';
+import { startLabWithGateway } from './gateway.ts';
+import { sweep } from './lab.ts';
 import { OUTSIDE, PASSWORD, SECOND, TARGET } from './layout.ts';
 import { startTimeOf } from './record.ts';
 import { whyNoLab } from './requirements.ts';
@@ -51,26 +51,21 @@ async function up(port: number): Promise<void> {
 }
 
 async function serve(port: number): Promise<void> {
-  const lab = await startLab();
   const end = Promise.withResolvers<void>();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => end.resolve());
-  try {
-    const gateway = await startGateway(lab, port);
-    const state: State = {
-      pid: process.pid,
-      startedAt: startTimeOf(process.pid),
-      url: gateway.url,
-      key: gateway.key,
-      user: lab.user.name,
-      attacker: lab.attacker,
-    };
-    writeFileSync(STATE, JSON.stringify(state), { mode: 0o600 });
-    await end.promise;
-    await gateway.stop();
-  } finally {
-    rmSync(STATE, { force: true });
-    await lab.stop();
-  }
+  const { lab, gateway, stop } = await startLabWithGateway(port);
+  const state: State = {
+    pid: process.pid,
+    startedAt: startTimeOf(process.pid),
+    url: gateway.url,
+    key: gateway.key,
+    user: lab.user.name,
+    attacker: lab.attacker,
+  };
+  writeFileSync(STATE, JSON.stringify(state), { mode: 0o600 });
+  await end.promise;
+  rmSync(STATE, { force: true });
+  await stop();
 }
 
 async function down(): Promise<void> {

@@ -6,8 +6,8 @@ import { GUESSING_CASES } from './cases/guessing.ts';
 import { NAMING_CASES } from './cases/naming.ts';
 import { SCANNING_CASES } from './cases/scanning.ts';
 import { run as command, until } from './command.ts';
-import { type LabGateway, startGateway } from './gateway.ts';
-import { type Lab, startLab } from './lab.ts';
+import { type LabGateway, type LabWithGateway, startLabWithGateway } from './gateway.ts';
+import type { Lab } from './lab.ts';
 import { METADATA, OUTSIDE, PASSWORD, TARGET } from './layout.ts';
 import { whyNoLab } from './requirements.ts';
 import { read, runTool } from './rest.ts';
@@ -25,14 +25,15 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
       .filter((line) => line.includes(requestId))
       .join('\n');
 
+  let both: LabWithGateway | undefined;
   before(async () => {
-    lab = await startLab();
-    gateway = await startGateway(lab);
+    both = await startLabWithGateway();
+    ({ lab, gateway } = both);
   });
   after(async () => {
+    if (both === undefined) return;
     const strayed = [await lab.arrived({ address: OUTSIDE }), await lab.arrived({ address: METADATA })];
-    await gateway.stop();
-    await lab.stop();
+    await both.stop();
     assert.deepEqual(strayed, [0, 0], 'something reached an address out of scope');
   });
 
