@@ -21,6 +21,10 @@ export async function measureMemory(processes: Processes, sizes: Sizes): Promise
   const cases: readonly Growth[] = [
     { name: `truncate: ${floodMib} MiB written and drained`, run: (gateway) => flood(gateway, 'truncate', floodMib) },
     {
+      name: `truncate: ${floodMib / 4} MiB written and drained`,
+      run: (gateway) => flood(gateway, 'truncate', floodMib / 4),
+    },
+    {
       name: `kill: ended at the cap of stdout, of ${floodMib} MiB`,
       run: (gateway) => flood(gateway, 'kill', floodMib),
     },

@@ -36,7 +36,7 @@ export const SMOKE: Sizes = {
   connections: [2],
   seconds: 0.1,
   memoryRounds: 1,
-  floodMib: 32,
+  floodMib: 64,
   naiveMib: 32,
-  limitMs: 120_000,
+  limitMs: 300_000,
 };

@@ -8,7 +8,7 @@ import type { RunEngine } from '../core/run/types.ts';
 import type { RegisteredTool, Registry } from '../core/tool/registry-types.ts';
 import { createCursors } from './cursor.ts';
 import type { Caller } from './exchange.ts';
-import { createFailureAnswer } from './failure.ts';
+import { containFault, createFailureAnswer } from './failure.ts';
 import { isRecord, RPC, RpcFault } from './json-rpc.ts';
 import { createProgress, type Progress, type ProgressNote } from './progress.ts';
 import { resultText } from './text.ts';
@@ -75,15 +75,21 @@ export function createAnswers(options: AnswersOptions): Answers {
     serverInfo: { name: 'sallyport', title: 'Sallyport', version: options.version },
     instructions: INSTRUCTIONS,
     listTools: (params, caller) => {
-      // Not an empty list: "you may not look" and "there is nothing" are different answers.
-      if (!caller.principal.scopes.has('tools:read'))
-        throw new RpcFault(RPC.forbidden, 'This key does not hold the scope tools:read.');
-      return list.page(caller.principal.id, cursorOf(params));
+      try {
+        // Not an empty list: "you may not look" and "there is nothing" are different answers.
+        if (!caller.principal.scopes.has('tools:read'))
+          throw new RpcFault(RPC.forbidden, 'This key does not hold the scope tools:read.');
+        return list.page(caller.principal.id, cursorOf(params));
+      } catch (thrown) {
+        throw containFault(options.log, caller.requestId, thrown);
+      }
     },
     callTool: async (params, channel) => {
       calls += 1;
       try {
         return await run(params, channel);
+      } catch (thrown) {
+        throw containFault(options.log, channel.caller.requestId, thrown);
       } finally {
         calls -= 1;
       }

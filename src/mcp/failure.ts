@@ -7,6 +7,14 @@ import { RPC, RpcFault } from './json-rpc.ts';
 import { createOutputCheck } from './output-check.ts';
 import { errorText } from './text.ts';
 
+/** What may leave the answers: a fault of ours as it is, anything else as one sentence, its text in the log only. */
+export function containFault(log: Log, requestId: string, thrown: unknown): RpcFault {
+  if (thrown instanceof RpcFault) return thrown;
+  log.error('request.failed', { requestId, code: 'ERR_INTERNAL', err: thrown });
+  // The SDKs would send the message of an unknown error to the client.
+  return new RpcFault(RPC.internal, errorBody(toSallyportError(thrown), requestId).message);
+}
+
 /** Turns what a call threw into its answer, or throws the `RpcFault` that the code's row in ERRORS asks for. */
 export type FailureAnswer = (thrown: unknown, requestId: string, tool: RegisteredTool | undefined) => ToolAnswer;
 

@@ -90,10 +90,9 @@ export async function startNames(t: TestContext, names: Readonly<Record<string, 
     const found = names[name];
     if (found === undefined) return { code: 'NXDOMAIN' };
     return {
-      records: found.flatMap((address) => {
-        if (address.includes(':')) return type === 'AAAA' ? [{ aaaa: address }] : [];
-        return type === 'A' ? [{ a: address }] : [];
-      }),
+      records: found
+        .filter((address) => address.includes(':') === (type === 'AAAA'))
+        .map((address) => (type === 'AAAA' ? { aaaa: address } : { a: address })),
     };
   });
   t.after(() => server[Symbol.asyncDispose]());
@@ -113,21 +112,20 @@ export async function call(
   { app, headers }: Pick<TestGateway, 'app' | 'headers'>,
   tool: string,
   input: unknown,
-  run?: object,
 ): Promise<Answer> {
-  const response = await app.inject({
-    method: 'POST',
-    url: `/v1/tools/${tool}/runs`,
-    headers,
-    payload: { input, ...(run === undefined ? {} : { run }) },
-  });
+  const response = await app.inject({ method: 'POST', url: `/v1/tools/${tool}/runs`, headers, payload: { input } });
   const body = response.json() as Partial<RunResult> & { code?: string; details?: { run?: RunResult } };
   const ran = body.runId === undefined ? body.details?.run : (body as RunResult);
   return { status: response.statusCode, code: body.code, text: response.body, run: ran };
 }
 
-/** Starts a gateway with the six stand-ins, every risk permitted unless the YAML says otherwise. */
-export function startSix(t: TestContext, yaml = 'policy: { risk: exploit }\n'): Promise<TestGateway> {
+const EVERYTHING = `policy: { risk: exploit }
+rateLimit: { addressPerMinute: 100000, principalPerMinute: 100000 }
+tools: { sqlmap: { breakerFailures: 100 } }
+`;
+
+/** Starts a gateway with the six stand-ins, every risk permitted and no limit in the way unless the YAML says otherwise. */
+export function startSix(t: TestContext, yaml = EVERYTHING): Promise<TestGateway> {
   return startTestGateway(t, { yaml, tools: SIX });
 }
 
@@ -153,4 +151,11 @@ export async function argvOf(
   const { run, text } = await call(gateway, tool, input);
   assert.ok(run !== undefined, `${tool} ${JSON.stringify(input)} did not run: ${text}`);
   return run.argv.slice(1);
+}
+
+/** The text that a `textTool` printed in a run that succeeded. */
+export function printed({ status, run, text }: Answer): string {
+  assert.equal(status, 200, text);
+  const { text: said } = run?.result as { text: string };
+  return said;
 }

@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { Type } from '@sinclair/typebox';
 import hydra from '../../src/tools/hydra/index.ts';
 import { startTestGateway } from '../fixtures/gateway.ts';
-import { argvOf, call, publicDirectory, refuses, startSix, textTool } from './earlier-gateway.ts';
+import { argvOf, call, printed, publicDirectory, refuses, startSix, textTool } from './earlier-gateway.ts';
 
 const INVALID = ['ERR_INPUT_INVALID', 'ERR_TARGET_INVALID'];
 const RISKY = ['ERR_RISK_TOO_HIGH'];
@@ -21,47 +21,141 @@ const SCAN = { cidrs: ['10.0.0.0/24'], ports: '80' };
 const PROBE = { url: page, param: 'id' };
 const LOGIN = { host, service: 'ssh', users: ['root'], passwords: ['toor'] };
 
-test('a rate of masscan is a whole number within its limits, and no other property carries one', async (t) => {
+test('with every risk permitted a value is still no option', async (t) => {
   const gateway = await startSix(t);
-  const rates = [10_000_000, 1001, 0, -5, 1.5, '100', '--rate=10000000', '100 --rate=10000000', null];
-  await refuses(gateway, INVALID, [
-    ...rates.map((rate) => ['masscan', { ...SCAN, rate }] as const),
-    ['masscan', { ...SCAN, ports: '80 --rate=10000000' }],
-    ['masscan', { ...SCAN, ports: '--rate=10000000' }],
-    ['masscan', { ...SCAN, cidrs: ['10.0.0.0/24', '--rate=10000000'] }],
-    ['masscan', { ...SCAN, maxRate: 10_000_000 }],
-    ['masscan', { ...SCAN, 'max-rate': 10_000_000 }],
-    ['masscan', { ...SCAN, extra_args: '--rate=10000000' }],
-    ['nmap', { targets: [host], maxRate: 100_000_000 }],
-    ['nmap', { targets: [host], minRate: 100_000_000 }],
-    ['nmap', { targets: [host], maxRate: 0 }],
-  ]);
-  const argv = await argvOf(gateway, 'masscan', SCAN);
-  assert.equal(argv[argv.indexOf('--rate') + 1], '100');
-  assert.equal(argv.filter((word) => word.includes('rate')).length, 1);
-});
+  await t.test('a rate of masscan is a whole number within its limits, and no other property carries one', async () => {
+    const rates = [10_000_000, 1001, 0, -5, 1.5, '100', '--rate=10000000', '100 --rate=10000000', null];
+    await refuses(gateway, INVALID, [
+      ...rates.map((rate) => ['masscan', { ...SCAN, rate }] as const),
+      ['masscan', { ...SCAN, ports: '80 --rate=10000000' }],
+      ['masscan', { ...SCAN, ports: '--rate=10000000' }],
+      ['masscan', { ...SCAN, cidrs: ['10.0.0.0/24', '--rate=10000000'] }],
+      ['masscan', { ...SCAN, maxRate: 10_000_000 }],
+      ['masscan', { ...SCAN, 'max-rate': 10_000_000 }],
+      ['masscan', { ...SCAN, extra_args: '--rate=10000000' }],
+      ['nmap', { targets: [host], maxRate: 100_000_000 }],
+      ['nmap', { targets: [host], minRate: 100_000_000 }],
+      ['nmap', { targets: [host], maxRate: 0 }],
+    ]);
+    const argv = await argvOf(gateway, 'masscan', SCAN);
+    assert.equal(argv[argv.indexOf('--rate') + 1], '100');
+    assert.equal(argv.filter((word) => word.includes('rate')).length, 1);
+  });
 
-test('level, risk and threads of sqlmap have no inline form and no way above their limits', async (t) => {
-  const gateway = await startSix(t);
-  await refuses(gateway, INVALID, [
-    ['sqlmap', { ...PROBE, level: 5 }],
-    ['sqlmap', { ...PROBE, level: '1' }],
-    ['sqlmap', { ...PROBE, level: '5 1' }],
-    ['sqlmap', { ...PROBE, risk: 3 }],
-    ['sqlmap', { ...PROBE, risk: 1 }],
-    ['sqlmap', { ...PROBE, threads: 99 }],
-    ['sqlmap', { ...PROBE, technique: 'BEUSTQ' }],
-    ['sqlmap', { ...PROBE, technique: 'B --risk=3' }],
-    ['sqlmap', { ...PROBE, param: 'id --level=5' }],
-    ['sqlmap', { ...PROBE, data: 'id=1 --risk=3 1 --level=5 1 --threads=99 1' }],
-    ['sqlmap', { ...PROBE, action: 'dump' }],
-    ['sqlmap', { ...PROBE, action: 'passwords' }],
-    ['sqlmap', { ...PROBE, action: '--dump-all' }],
-  ]);
-  const argv = await argvOf(gateway, 'sqlmap', { ...PROBE, level: 2 });
-  assert.equal(argv[argv.indexOf('--level') + 1], '2');
-  assert.equal(argv[argv.indexOf('--risk') + 1], '1');
-  assert.equal(argv.filter((word) => /^--(?:level|risk|threads)/.test(word)).length, 3);
+  await t.test('level, risk and threads of sqlmap have no inline form and no way above their limits', async () => {
+    await refuses(gateway, INVALID, [
+      ['sqlmap', { ...PROBE, level: 5 }],
+      ['sqlmap', { ...PROBE, level: '1' }],
+      ['sqlmap', { ...PROBE, level: '5 1' }],
+      ['sqlmap', { ...PROBE, risk: 3 }],
+      ['sqlmap', { ...PROBE, risk: 1 }],
+      ['sqlmap', { ...PROBE, threads: 99 }],
+      ['sqlmap', { ...PROBE, technique: 'BEUSTQ' }],
+      ['sqlmap', { ...PROBE, technique: 'B --risk=3' }],
+      ['sqlmap', { ...PROBE, param: 'id --level=5' }],
+      ['sqlmap', { ...PROBE, data: 'id=1 --risk=3 1 --level=5 1 --threads=99 1' }],
+      ['sqlmap', { ...PROBE, action: 'dump' }],
+      ['sqlmap', { ...PROBE, action: 'passwords' }],
+      ['sqlmap', { ...PROBE, action: '--dump-all' }],
+    ]);
+    const argv = await argvOf(gateway, 'sqlmap', { ...PROBE, level: 2 });
+    assert.equal(argv[argv.indexOf('--level') + 1], '2');
+    assert.equal(argv[argv.indexOf('--risk') + 1], '1');
+    assert.equal(argv.filter((word) => /^--(?:level|risk|threads)/.test(word)).length, 3);
+  });
+
+  await t.test('no property hides, forges or fragments packets, and ports have one reading', async () => {
+    const evasion = {
+      decoys: ['8.8.8.8'],
+      decoy: 'RND:10',
+      fragment: true,
+      mtu: 8,
+      spoofMac: '0',
+      sourcePort: 53,
+      sourceIp: '8.8.8.8',
+      dataLength: 20,
+      ttl: 1,
+      badsum: true,
+      proxies: 'http://8.8.8.8:80',
+      interface: 'lo',
+      aggressive: true,
+      timing: 5,
+    };
+    for (const [name, value] of Object.entries(evasion)) {
+      await refuses(gateway, INVALID, [
+        ['nmap', { targets: [host], [name]: value }],
+        ['masscan', { ...SCAN, [name]: value }],
+      ]);
+    }
+    for (const ports of ['=T:1-65535,U:1-65535', 'T:1-65535', 'U:53', '-', '1-', '0', '65536', '90-80', '80;id', '']) {
+      await refuses(gateway, INVALID, [
+        ['nmap', { targets: [host], ports }],
+        ['masscan', { ...SCAN, ports }],
+      ]);
+    }
+    const tooMany = Array.from({ length: 101 }, (_, index) => String(index + 1)).join(',');
+    await refuses(gateway, INVALID, [['nmap', { targets: [host], ports: tooMany }]]);
+    const argv = await argvOf(gateway, 'nmap', { targets: [host], ports: '80' });
+    assert.deepEqual(
+      argv.filter((word) =>
+        /^(-f|-D|-S|-g|-A|-e|--mtu|--decoy|--spoof|--source|--data|--ttl|--badsum|--proxies)/.test(word),
+      ),
+      ['--datadir'],
+    );
+  });
+
+  await t.test(
+    'scripts are named one by one from a vetted list: no category, no expression, none that guesses or asks elsewhere',
+    async () => {
+      for (const script of [
+        'safe',
+        'default',
+        'discovery',
+        'version',
+        'vuln',
+        'all',
+        'http-*',
+        'not intrusive',
+        'safe and http-title',
+        'http-title,dns-brute',
+        '+http-title',
+        './x.nse',
+        '/tmp/x.nse',
+        'dns-brute',
+        'oracle-sid-brute',
+        'dns-zone-transfer',
+        'http-slowloris',
+        'ssh-brute',
+        'whois-ip',
+        'broadcast-ping',
+        'constructor',
+      ]) {
+        await refuses(gateway, INVALID, [['nmap', { targets: [host], scripts: [script] }]]);
+        await refuses(gateway, INVALID, [['nmap', { targets: [host], scripts: ['http-title', script] }]]);
+      }
+      await refuses(gateway, INVALID, [['nmap', { targets: [host], scriptArgs: 'http.useragent=x' }]]);
+    },
+  );
+
+  await t.test('a word is never accepted because it is a number or the name of an option', async () => {
+    const valid = {
+      nmap: { targets: [host] },
+      masscan: SCAN,
+      hydra: LOGIN,
+      sqlmap: PROBE,
+      dig: { name: 'a.lab.internal' },
+    };
+    for (const [tool, input] of Object.entries(valid)) {
+      for (const word of ['--ports 80', '-p', '80', '-oX', ['--ports', '80']]) {
+        await refuses(gateway, INVALID, [
+          [tool, { ...input, extra_args: word }],
+          [tool, { ...input, args: word }],
+          [tool, { ...input, '': word }],
+        ]);
+      }
+      await refuses(gateway, INVALID, [[tool, Object.values(input)]]);
+    }
+  });
 });
 
 test('hydra, sqlmap and masscan are closed until the operator opens them, and their wildest options stay closed', async (t) => {
@@ -92,91 +186,6 @@ test('options that raise the risk are judged one by one under the default ceilin
     ['gobuster', { mode: 'dir', url: { ...page, path: '/' }, wordlist: 'a/b.txt', delayMs: 0 }],
   ]);
   assert.notEqual((await call(gateway, 'nmap', { targets: [host], scripts: ['http-title'] })).run, undefined);
-});
-
-test('no property hides, forges or fragments packets, and ports have one reading', async (t) => {
-  const gateway = await startSix(t);
-  const evasion = {
-    decoys: ['8.8.8.8'],
-    decoy: 'RND:10',
-    fragment: true,
-    mtu: 8,
-    spoofMac: '0',
-    sourcePort: 53,
-    sourceIp: '8.8.8.8',
-    dataLength: 20,
-    ttl: 1,
-    badsum: true,
-    proxies: 'http://8.8.8.8:80',
-    interface: 'lo',
-    aggressive: true,
-    timing: 5,
-  };
-  for (const [name, value] of Object.entries(evasion)) {
-    await refuses(gateway, INVALID, [
-      ['nmap', { targets: [host], [name]: value }],
-      ['masscan', { ...SCAN, [name]: value }],
-    ]);
-  }
-  for (const ports of ['=T:1-65535,U:1-65535', 'T:1-65535', 'U:53', '-', '1-', '0', '65536', '90-80', '80;id', '']) {
-    await refuses(gateway, INVALID, [
-      ['nmap', { targets: [host], ports }],
-      ['masscan', { ...SCAN, ports }],
-    ]);
-  }
-  const tooMany = Array.from({ length: 101 }, (_, index) => String(index + 1)).join(',');
-  await refuses(gateway, INVALID, [['nmap', { targets: [host], ports: tooMany }]]);
-  const argv = await argvOf(gateway, 'nmap', { targets: [host], ports: '80' });
-  assert.deepEqual(
-    argv.filter((word) => /^(-f|-D|-S|-g|-A|-e|--mtu|--decoy|--spoof|--source|--data|--ttl|--badsum|--proxies)/.test(word)),
-    ['--datadir'],
-  );
-});
-
-test('scripts are named one by one from a vetted list: no category, no expression, none that guesses or asks elsewhere', async (t) => {
-  const gateway = await startSix(t);
-  for (const script of [
-    'safe',
-    'default',
-    'discovery',
-    'version',
-    'vuln',
-    'all',
-    'http-*',
-    'not intrusive',
-    'safe and http-title',
-    'http-title,dns-brute',
-    '+http-title',
-    './x.nse',
-    '/tmp/x.nse',
-    'dns-brute',
-    'oracle-sid-brute',
-    'dns-zone-transfer',
-    'http-slowloris',
-    'ssh-brute',
-    'whois-ip',
-    'broadcast-ping',
-    'constructor',
-  ]) {
-    await refuses(gateway, INVALID, [['nmap', { targets: [host], scripts: [script] }]]);
-    await refuses(gateway, INVALID, [['nmap', { targets: [host], scripts: ['http-title', script] }]]);
-  }
-  await refuses(gateway, INVALID, [['nmap', { targets: [host], scriptArgs: 'http.useragent=x' }]]);
-});
-
-test('a word is never accepted because it is a number or the name of an option', async (t) => {
-  const gateway = await startSix(t);
-  const valid = { nmap: { targets: [host] }, masscan: SCAN, hydra: LOGIN, sqlmap: PROBE, dig: { name: 'a.lab.internal' } };
-  for (const [tool, input] of Object.entries(valid)) {
-    for (const word of ['--ports 80', '-p', '80', '-oX', ['--ports', '80']]) {
-      await refuses(gateway, INVALID, [
-        [tool, { ...input, extra_args: word }],
-        [tool, { ...input, args: word }],
-        [tool, { ...input, '': word }],
-      ]);
-    }
-    await refuses(gateway, INVALID, [[tool, Object.values(input)]]);
-  }
 });
 
 test('what an operator permits does run: scripts, reports, every port, queries in URLs, record types, services and modes', async (t) => {
@@ -229,10 +238,10 @@ test('a value with blanks, quotes and signs of a shell stays one value', async (
   const reader = await startTestGateway(t, { yaml: 'policy: { risk: exploit }\n', tools: [digest] });
   const users = ['a b', 'c;d'];
   const passwords = ['two  blanks', '"quoted" \'both\'', '$(id);`id`|x>y', '123', '\\n'];
-  const { run } = await call(reader, 'hydra', { ...LOGIN, users, passwords });
+  const answer = await call(reader, 'hydra', { ...LOGIN, users, passwords });
   const hash = (lines: readonly string[]) =>
     createHash('sha256')
       .update(lines.map((line) => `${line}\n`).join(''))
       .digest('hex');
-  assert.equal((run?.result as { text: string }).text, `${hash(users)}  u\n${hash(passwords)}  p\n`);
+  assert.equal(printed(answer), `${hash(users)}  u\n${hash(passwords)}  p\n`);
 });

@@ -53,7 +53,8 @@ async function up(port: number): Promise<void> {
 async function serve(port: number): Promise<void> {
   const end = Promise.withResolvers<void>();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => end.resolve());
-  const { lab, gateway, stop } = await startLabWithGateway(port);
+  const both = await startLabWithGateway(port);
+  const { lab, gateway } = both;
   const state: State = {
     pid: process.pid,
     startedAt: startTimeOf(process.pid),
@@ -65,7 +66,7 @@ async function serve(port: number): Promise<void> {
   writeFileSync(STATE, JSON.stringify(state), { mode: 0o600 });
   await end.promise;
   rmSync(STATE, { force: true });
-  await stop();
+  await both.stop();
 }
 
 async function down(): Promise<void> {

@@ -141,3 +141,18 @@ test('an unknown tool looks the same as a known one to a key that may not run an
     assert.equal(errorOf(answer)?.code, 'ERR_AUTH_FORBIDDEN');
   }
 });
+
+test('whatever breaks inside the answers reaches a client as one fixed sentence, its text goes to the log only', async () => {
+  const broken = { redactValue: () => assert.fail('a secret of the inside') };
+  const parts = { registry: new FakeRegistry(), runs: new FakeEngine(), log: new FakeLog(), clock: new HandClock() };
+  const answers = createAnswers({ ...parts, version: '1', redactor: broken, progressIntervalMs: () => 1 });
+  await assert.rejects(
+    answers.callTool({ name: 'nowhere', arguments: {} }, { caller: alice, signal }),
+    (error: Error) => {
+      assert.equal(error.name, 'RpcFault');
+      assert.doesNotMatch(error.message, /inside/);
+      return true;
+    },
+  );
+  assert.match(JSON.stringify(parts.log), /request\.failed/);
+});
