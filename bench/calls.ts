@@ -1,5 +1,5 @@
-import { modernCaller, restCaller, sessionCaller, type ToolCaller } from './clients.ts';
-import type { Processes } from './processes.ts';
+import { modernCaller, restCaller, sessionCaller } from './clients.ts';
+import type { Measured, Processes } from './processes.ts';
 import type { Sizes } from './sizes.ts';
 import { median, ratios, ratioText, spreadText, type Table } from './statistics.ts';
 import { noopTool } from './tools.ts';
@@ -19,9 +19,11 @@ export async function measureCalls(processes: Processes, sizes: Sizes): Promise<
   const [rest, session, modern] = callers;
   const hardened: Way = { name: 'the executor alone', run: () => gateway.ask('hardened', {}) };
   const ways: readonly Way[] = [
-    { name: 'REST', run: timed(rest) },
-    { name: 'MCP session (SDK 1.x client)', run: timed(session) },
-    { name: 'MCP 2026-07-28 (SDK 2.x client)', run: timed(modern) },
+    { name: 'the run engine, no HTTP', run: () => gateway.ask('engine', {}) },
+    { name: 'REST', run: () => timed(() => rest.call(noopTool.name, {})) },
+    { name: 'MCP session (SDK 1.x client)', run: () => timed(() => session.call(noopTool.name, {})) },
+    { name: 'MCP 2026-07-28 (SDK 2.x client)', run: () => timed(() => modern.call(noopTool.name, {})) },
+    { name: 'GET /health/live, no process', run: () => timed(() => askWhetherAlive(gateway)) },
     { name: 'child_process.spawn, unconfined', run: () => gateway.ask('plain', {}) },
   ];
   const rounds = await measureRounds([hardened, ...ways], sizes);
@@ -38,12 +40,17 @@ export async function measureCalls(processes: Processes, sizes: Sizes): Promise<
   };
 }
 
-function timed(caller: ToolCaller): Way['run'] {
-  return async () => {
-    const start = performance.now();
-    await caller.call(noopTool.name, {});
-    return performance.now() - start;
-  };
+async function timed(work: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+/** A request that starts nothing: what HTTP alone costs here and now. */
+async function askWhetherAlive(gateway: Measured): Promise<void> {
+  const response = await fetch(`${gateway.origin}/health/live`);
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`/health/live answered ${response.status}`);
 }
 
 /** Call by call in turn, A B C D A B C D. Answer: the median of each round, by way. */

@@ -74,6 +74,7 @@ async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role
     key,
     handlers: {
       hardened: () => timed(() => runHardened(gateway)),
+      engine: () => timed(() => runEngine(gateway)),
       plain: () => timed(() => runPlain(gateway)),
       ...createMemoryWatch(),
     },
@@ -109,6 +110,17 @@ async function runHardened(gateway: Gateway): Promise<void> {
     { onStdout: () => undefined, onStderr: () => undefined, signal: new AbortController().signal },
   );
   if (execution.exitCode !== 0) throw new Error(`the bare run ended with ${JSON.stringify(execution)}`);
+}
+
+/** Everything that a call passes behind the doors: input, policy, plan, room, run, answer. */
+async function runEngine(gateway: Gateway): Promise<void> {
+  await gateway.engine.call({
+    tool: noopTool.name,
+    input: {},
+    principal: { id: 'bench', name: 'bench', scopes: new Set(SCOPES) },
+    requestId: randomUUID(),
+    signal: new AbortController().signal,
+  });
 }
 
 /** Without any confinement: no user of its own, no limits, no directory, no look at what is left. */

@@ -2,6 +2,8 @@
 export interface Questions {
   /** One call of the executor without HTTP. Answer: milliseconds. */
   readonly hardened: { readonly ask: object; readonly answer: number };
+  /** One call of the run engine without HTTP. Answer: milliseconds. */
+  readonly engine: { readonly ask: object; readonly answer: number };
   /** One start of the same program by child_process alone. Answer: milliseconds. */
   readonly plain: { readonly ask: object; readonly answer: number };
   /** CPU time of the process so far, milliseconds. */

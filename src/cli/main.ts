@@ -18,6 +18,7 @@ const USAGE = `Usage: sallyport VERB [ARGUMENTS]
   keys revoke ID
   run TOOL [--input JSON | KEY=VALUE...] [--timeout D] [--key-file FILE] [--json]
   test [--nightly] [--no-install]    make everything ready and run the whole check
+  lab up [--port N] | status | down  the scan lab: real services that nothing can leave, with a gateway inside (root)
   version
   help
 

@@ -65,7 +65,7 @@ test('no call names a file that a program would write, and none writes beside it
 
 test('a program works in an empty directory of its own, and what it writes there is gone with the run', async (t) => {
   const gateway = await startTestGateway(t, {
-    tools: [textTool('where', 'pwd'), textTool('list', 'ls', { argv: () => ['-A'] }), textTool('touch', 'touch')],
+    tools: [textTool('where', 'pwd'), textTool('list', 'ls', { argv: () => ['.'] }), textTool('touch', 'touch')],
   });
   const first = printed(await call(gateway, 'where', {})).trim();
   const second = printed(await call(gateway, 'where', {})).trim();

@@ -156,6 +156,6 @@ export async function argvOf(
 /** The text that a `textTool` printed in a run that succeeded. */
 export function printed({ status, run, text }: Answer): string {
   assert.equal(status, 200, text);
-  const { text: said } = run?.result as { text: string };
-  return said;
+  assert.ok(run !== undefined, text);
+  return (run.result as { text: string }).text;
 }

@@ -4,8 +4,6 @@
  * D35 limits of a process
  */
 import assert from 'node:assert/strict';
-import { request as httpRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import hydra from '../../src/tools/hydra/index.ts';
 import { missingTool, startTestGateway } from '../fixtures/gateway.ts';
@@ -142,14 +140,9 @@ test('line ends and control characters of a caller forge no line of the log and 
     headers,
     payload: { input: {}, correlation_id: forged },
   });
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  const { port } = app.server.address() as AddressInfo;
-  assert.throws(() => httpRequest({ port, path: '/v1/tools', headers: { ...headers, 'x-request-id': forged } }), {
-    code: 'ERR_INVALID_CHAR',
-  });
   for (const line of logLines) {
     assert.match(line, /^\{.*\}\n?$/);
-    assert.doesNotMatch(line.trimEnd(), /[\u0000-\u001f\u007f\u2028\u2029]/);
+    assert.doesNotMatch(line.trimEnd(), /[\p{Cc}\u2028\u2029]/u);
     const { principal } = JSON.parse(line) as { principal?: string };
     assert.notEqual(principal, 'admin');
   }

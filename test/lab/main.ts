@@ -1,5 +1,5 @@
 /**
- * The lab for people: `node test/lab/main.ts up [--port N] | down | status`.
+ * The lab for people: `./sallyport lab up [--port N] | down | status`.
  * `up` leaves a process behind that owns the lab; `down` ends it and removes everything. Needs root.
  */
 import { spawn } from 'node:child_process';
@@ -92,7 +92,7 @@ function runningState(): State | undefined {
 
 function describe(): void {
   const state = runningState();
-  if (state === undefined) return print('The lab is down. Start it with: node test/lab/main.ts up');
+  if (state === undefined) return print('The lab is down. Start it with: ./sallyport lab up');
   const headers = { Authorization: `Bearer ${state.key}` };
   const client = { mcpServers: { 'sallyport-lab': { type: 'http', url: `${state.url}/mcp`, headers } } };
   return print(`The lab is up; the gateway in it answers at ${state.url}
@@ -107,7 +107,7 @@ curl -s ${state.url}/v1/tools/nmap/runs -H 'Authorization: Bearer ${state.key}' 
   -H 'Content-Type: application/json' -d '{"input":{"targets":["${TARGET}"],"ports":"22,80"}}'
 
 A shell beside the gateway: ip netns exec ${state.attacker} sh
-Remove everything: node test/lab/main.ts down`);
+Remove everything: ./sallyport lab down`);
 }
 
 const why = whyNoLab();
@@ -119,7 +119,7 @@ const verbs: Readonly<Record<string, () => void | Promise<void>>> = {
 };
 const verb = verbs[positionals[0] ?? ''];
 if (verb === undefined) {
-  print('usage: node test/lab/main.ts up [--port N] | down | status');
+  print('usage: ./sallyport lab up [--port N] | down | status');
   process.exitCode = 2;
 } else if (why !== undefined) {
   print(`No lab here: ${why}.`);
