@@ -11,9 +11,11 @@ import { createKey } from '../src/core/auth/keys.ts';
 import { SCOPES } from '../src/core/auth/types.ts';
 import { systemClock } from '../src/core/clock.ts';
 import type { LogEvent } from '../src/core/log.ts';
+import { readPrivileges } from '../src/core/execution/privileges.ts';
 import { createRedactor } from '../src/core/redaction/redactor.ts';
 import type { AnyTool } from '../src/core/tool/definition.ts';
 import { createGateway, type Gateway } from '../src/gateway.ts';
+import { chooseScratchParent } from '../src/gateway/scratch-place.ts';
 import { executionLimits } from '../src/gateway/tool-settings.ts';
 import { createLogger } from '../src/logger.ts';
 import { openDataDir } from '../src/store/data-dir.ts';
@@ -49,6 +51,8 @@ async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role
   const redactor = createRedactor();
   const log = createLogger<LogEvent>({ level: 'info', redactor, destination: process.stdout });
   const directory = await openDataDir(dataDir);
+  const { maySwitchUid: isShared } = readPrivileges();
+  const scratch = chooseScratchParent({ configured: '', dataDir: directory.path, isShared });
   const keys = createKeyFile(dataDir);
   const metrics = createMetrics();
   const gateway = await createGateway({
@@ -67,7 +71,7 @@ async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role
   });
   const { key, record } = createKey({ name: 'bench', scopes: SCOPES, clock: systemClock });
   await keys.add(record);
-  const app = await buildApp(gateway, { metrics, logger: log.fastifyLogger });
+  const app = await buildApp(gateway, { maxDescriptors: 4096, metrics, logger: log.fastifyLogger });
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
   return {
     origin,
@@ -82,6 +86,7 @@ async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role
       await app.close();
       await gateway.close();
       directory.close();
+      rmSync(scratch, { recursive: true, force: true });
       rmSync(dataDir, { recursive: true, force: true });
     },
   };

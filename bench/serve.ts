@@ -37,11 +37,16 @@ const handlers: Readonly<Record<string, Handler | undefined>> = {
 process.on('message', ({ id, name, ask }: Question) => {
   const handler = handlers[name] ?? (() => Promise.reject(new Error(`this process has no answer to ${name}`)));
   void handler(ask).then(
-    (answer) => process.send?.({ id, answer }),
-    (thrown: unknown) => process.send?.({ id, fault: String(thrown) }),
+    (answer) => tell({ id, answer }),
+    (thrown: unknown) => tell({ id, fault: String(thrown) }),
   );
 });
-process.send?.({ origin: role.origin, key: role.key });
+tell({ origin: role.origin, key: role.key });
 await gone;
 await role.close();
 process.exit(0);
+
+/** A parent that has gone must not end us with an error before we have cleaned up. */
+function tell(message: object): void {
+  process.send?.(message, undefined, undefined, () => undefined);
+}

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { type Access, accessOf } from '../src/core/auth/access.ts';
-import type { Authenticator } from '../src/core/auth/keys.ts';
+import type { Authenticator, AuthFailure } from '../src/core/auth/keys.ts';
 import type { Principal } from '../src/core/auth/types.ts';
 import { SallyportError } from '../src/core/errors.ts';
 import type { Log } from '../src/core/log.ts';
@@ -24,6 +24,8 @@ export interface AuthOptions {
   readonly log: Log;
   readonly recorder: Recorder;
 }
+
+const GUESSES: ReadonlySet<string> = new Set<AuthFailure>(['unknown', 'expired', 'revoked']);
 
 /** Decides who is calling, and whether this route is theirs, before the body is read. */
 export default fp<AuthOptions>(
@@ -73,7 +75,8 @@ async function identify(
     const reason = thrown.cause instanceof Error ? thrown.cause.message : 'unknown';
     log.warn('auth.refused', { requestId: request.id, address: request.ip, reason });
     recorder.count('sallyport_auth_failures_total', { reason });
-    await app.countAuthFailure(request);
+    // Only what could have been a guess: a page that makes a browser ask without a key must not shut its owner out.
+    if (GUESSES.has(reason)) await app.countAuthFailure(request);
     throw thrown;
   }
 }

@@ -24,7 +24,8 @@ export default fp<EventsOptions>(
 
     app.get(
       '/v1/events',
-      { schema: { tags: ['operations'], summary: 'Health and tool state changes, live.' } },
+      // No HEAD route: it would open a stream that nobody can read.
+      { exposeHeadRoute: false, schema: { tags: ['operations'], summary: 'Health and tool state changes, live.' } },
       async (request, reply) => {
         const after = lastEventId(request.headers['last-event-id']);
         if (open.size >= maxStreams()) {

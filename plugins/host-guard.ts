@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { SallyportError } from '../src/core/errors.ts';
 import type { Log } from '../src/core/log.ts';
@@ -22,9 +23,17 @@ const PROBES = new Set(['/health/live', '/health/ready']);
  */
 export default fp<HostGuardOptions>(
   async (app, { allowedHosts, allowedOrigins, log, recorder }) => {
+    const refuseOrigin = (request: FastifyRequest): never => {
+      log.warn('origin.refused', { requestId: request.id, address: request.ip });
+      recorder.count('sallyport_auth_failures_total', { reason: 'origin' });
+      throw new SallyportError(
+        'ERR_ORIGIN_FORBIDDEN',
+        'This Origin may not call; the operator lists origins in allowedOrigins.',
+      );
+    };
     app.addHook('onRequest', async (request) => {
       if (PROBES.has(request.routeOptions.url ?? '')) return;
-      const host = hostName(request.headers.host);
+      const host = isPlain(request) ? hostName(request.headers.host) : undefined;
       if (host === undefined || !allowedHosts().includes(host)) {
         log.warn('host.refused', { requestId: request.id, address: request.ip });
         recorder.count('sallyport_auth_failures_total', { reason: 'host' });
@@ -33,19 +42,23 @@ export default fp<HostGuardOptions>(
           'This Host header is not served here; the operator lists names in allowedHosts.',
         );
       }
-      const { origin } = request.headers;
+      const { origin, 'sec-fetch-site': site, 'sec-fetch-mode': mode } = request.headers;
+      // Images and scripts of a foreign page carry no Origin; a browser says so itself (Fetch Metadata, W3C). Following
+      // a link to a page of ours is no such request.
+      if (site === 'cross-site' && mode !== 'navigate') refuseOrigin(request);
       if (origin !== undefined && !allowedOrigins().includes(origin) && !isOwnOrigin(origin, request.headers.host)) {
-        log.warn('origin.refused', { requestId: request.id, address: request.ip });
-        recorder.count('sallyport_auth_failures_total', { reason: 'origin' });
-        throw new SallyportError(
-          'ERR_ORIGIN_FORBIDDEN',
-          'This Origin may not call; the operator lists origins in allowedOrigins.',
-        );
+        refuseOrigin(request);
       }
     });
   },
   { name: 'host-guard', dependencies: ['request-context', 'errors'] },
 );
+
+/** One Host header and a target in origin form: with two of either, whoever stands before us may have judged the other. */
+function isPlain({ raw }: FastifyRequest): boolean {
+  const hosts = raw.rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === 'host');
+  return hosts.length === 1 && (raw.url ?? '').startsWith('/');
+}
 
 /** The name part of a Host header (RFC 9110 section 7.2), lower case; undefined when it is not one. */
 function hostName(header: string | undefined): string | undefined {

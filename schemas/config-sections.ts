@@ -24,6 +24,22 @@ export const GATEWAY = {
   bodyLimitBytes: atStart(
     integer('Largest request body.', { default: MIB, minimum: 1024, maximum: 16 * MIB, unit: 'bytes' }),
   ),
+  maxConnections: atStart(
+    integer('Open connections in all; never more than half of the descriptors that the process may have.', {
+      default: 1000,
+      minimum: 1,
+      maximum: 100_000,
+      unit: 'connections',
+    }),
+  ),
+  requestTimeoutMs: atStart(
+    integer('Time in which a client must have sent its whole request.', {
+      default: 30_000,
+      minimum: 1000,
+      maximum: 300_000,
+      unit: 'ms',
+    }),
+  ),
   shutdownGraceMs: integer('Time that running calls get at SIGTERM before they are ended.', {
     default: 5000,
     minimum: 0,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import type { Redis } from 'ioredis';
 import auth from '../plugins/auth.ts';
@@ -28,6 +29,8 @@ export interface AppParts {
   readonly logger: FastifyServerOptions['loggerInstance'];
   /** Shared rate-limit counters; in memory when absent. */
   readonly redis?: Redis | undefined;
+  /** Descriptors that this process may have open. */
+  readonly maxDescriptors: number;
   /** PEM texts; plain HTTP when absent. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa?: Buffer } | undefined;
 }
@@ -36,6 +39,8 @@ export interface AppParts {
 export async function buildApp(gateway: Gateway, parts: AppParts): Promise<FastifyInstance> {
   const { log, recorder } = gateway;
   const app = newServer(gateway, parts);
+  // Connections without a key must not use up the descriptors that tools, logs and the store need.
+  app.server.maxConnections = Math.min(gateway.config().maxConnections, Math.floor(parts.maxDescriptors / 2));
   // JSON is the only thing read here; text would reach the routes as an unparsed string.
   app.removeContentTypeParser('text/plain');
 
@@ -51,7 +56,7 @@ export async function buildApp(gateway: Gateway, parts: AppParts): Promise<Fasti
     log,
     recorder,
   });
-  await app.register(overload, { maxEventLoopLagMs: gateway.config().health.maxEventLoopLagMs });
+  await app.register(overload, { maxEventLoopLagMs: () => gateway.config().health.maxEventLoopLagMs });
   await app.register(rateLimit, { limits: () => gateway.config().rateLimit, redis: parts.redis, log, recorder });
   await app.register(auth, { authenticator: gateway.authenticator, log, recorder });
   await app.register(principalLimit);
@@ -82,6 +87,9 @@ export async function buildApp(gateway: Gateway, parts: AppParts): Promise<Fasti
   return app;
 }
 
+const HEADERS_MS = 15_000;
+const CHECK_MS = 5000;
+
 /** Fastify's types make an HTTPS server another type; what plugins see of it is the same. */
 function newServer(gateway: Gateway, { logger, tls }: AppParts): FastifyInstance {
   const config = gateway.config();
@@ -94,18 +102,43 @@ function newServer(gateway: Gateway, { logger, tls }: AppParts): FastifyInstance
     bodyLimit: config.bodyLimitBytes,
     trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
     return503OnClosing: true,
+    requestTimeout: config.requestTimeoutMs,
+    clientErrorHandler,
     forceCloseConnections: 'idle',
     // Reject, never repair: Fastify's defaults would turn "5" into 5 and drop what it does not know.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: true } },
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
   };
-  if (tls === undefined) return Fastify(options);
+  const limits = {
+    headersTimeout: Math.min(HEADERS_MS, config.requestTimeoutMs),
+    connectionsCheckingInterval: CHECK_MS,
+  };
+  if (tls === undefined) return Fastify({ ...options, http: limits } as FastifyServerOptions);
   const { cert, key, clientCa } = tls;
   const https = {
+    ...limits,
     cert,
     key,
     minVersion: 'TLSv1.2',
     ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
   } as const;
   return Fastify({ ...options, https } as FastifyServerOptions);
+}
+
+const BROKEN: Readonly<Record<string, readonly [status: string, code: string, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'ERR_INPUT_INVALID', 'The headers are too large.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'ERR_INPUT_INVALID', 'The request did not come in time.'],
+};
+
+/** Answers what never became a request with our error body, and closes. */
+function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const [status, code, message] = BROKEN[error.code ?? ''] ?? [
+    '400 Bad Request',
+    'ERR_INPUT_INVALID',
+    'This is no HTTP request.',
+  ];
+  const body = JSON.stringify({ code, message, requestId: randomUUID() });
+  const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}`;
+  socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`);
 }

@@ -94,16 +94,21 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   let ownEndpoints: readonly OwnEndpoint[] = [];
   const sources = { tools, clock, ownAddresses: parts.ownAddresses, ownEndpoints: () => ownEndpoints };
   let current = makeSettings(parts.loaded, sources);
+  let generation = 0;
   const settings = () => current;
 
   const executor = await startExecutor(parts);
   requireLayers(current.config.execution.require, executor.layers);
-  const machine = assemble(parts, { settings, executor });
+  const machine = assemble(parts, { settings, executor, generation: () => generation });
   const { registry, gate, events } = machine;
   const probing = await startProbing({ tools, registry, executor, clock, log, signal: ending.signal });
+  const apply = (next: Settings) => {
+    current = next;
+    generation += 1;
+  };
   const follow = followConfiguration(
     { ...parts, watchConfig, registry, gate, events, signal: ending.signal },
-    { make: (loaded) => makeSettings(loaded, sources), apply: (next) => void (current = next) },
+    { make: (loaded) => makeSettings(loaded, sources), apply },
   );
   const config = () => current.config;
   const health = await startHealth({ ...parts, ...machine, executor, config, configStatus: follow.status });
@@ -150,9 +155,11 @@ interface Machine {
 interface Grounds {
   readonly settings: () => Settings;
   readonly executor: Executor;
+  /** Grows with every configuration that came into force. */
+  readonly generation: () => number;
 }
 
-function assemble(parts: GatewayParts, { settings, executor }: Grounds): Machine {
+function assemble(parts: GatewayParts, { settings, executor, generation }: Grounds): Machine {
   const { tools, clock, recorder, log } = parts;
   const { config } = settings();
   const registry = createRegistry({
@@ -169,11 +176,11 @@ function assemble(parts: GatewayParts, { settings, executor }: Grounds): Machine
     random: Math.random,
   });
   const stats = createStats();
-  const engine = makeEngine(parts, { settings, executor, registry, gate, stats });
+  const engine = makeEngine(parts, { settings, executor, generation, registry, gate, stats });
   return { registry, gate, stats, engine, events: createEventBus(() => clock.now()) };
 }
 
-function present(parts: GatewayParts, at: Grounds & { readonly machine: Machine }) {
+function present(parts: GatewayParts, at: Omit<Grounds, 'generation'> & { readonly machine: Machine }) {
   const { clock, log, recorder, redactor, version, secrets } = parts;
   const { registry, gate, stats, engine, events } = at.machine;
   const config = () => at.settings().config;
@@ -225,7 +232,10 @@ async function startExecutor({ loaded, dataDir, clock, log }: GatewayParts): Pro
 
 type EngineSources = Grounds & Pick<Machine, 'registry' | 'gate' | 'stats'>;
 
-function makeEngine(parts: GatewayParts, { settings, executor, registry, gate, stats }: EngineSources): RunEngine {
+function makeEngine(
+  parts: GatewayParts,
+  { settings, executor, generation, registry, gate, stats }: EngineSources,
+): RunEngine {
   const config = () => settings().config;
   return createRunEngine({
     registry,
@@ -243,6 +253,7 @@ function makeEngine(parts: GatewayParts, { settings, executor, registry, gate, s
       return id;
     },
     plans: {
+      generation,
       policy: () => settings().policy,
       riskCeiling: () => config().policy.risk,
       timeoutMs: (tool) => toolLimits(config(), tool.definition).timeoutMs,

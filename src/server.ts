@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Redis } from 'ioredis';
-import { createMetrics } from '../plugins/metrics.ts';
+import { createMetrics, type Metrics } from '../plugins/metrics.ts';
 import type { Config } from '../schemas/config.ts';
 import { buildApp } from './app.ts';
 import { isLoopback, loadConfig, readEnvironment } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { ERRORS } from './core/errors.ts';
 import type { LogEvent } from './core/log.ts';
+import { readHardLimits } from './core/execution/proc.ts';
 import { createRedactor } from './core/redaction/redactor.ts';
 import { expandOwnEndpoints } from './core/targets/own-endpoints.ts';
 import { loadTools } from './core/tool/discovery.ts';
@@ -66,7 +67,7 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
     version: VERSION,
   });
   const loopback = isLoopback(config.host);
-  const { bootstrapKeyFile, host, port } = config;
+  const { bootstrapKeyFile, host } = config;
   const firstKey = await ensureFirstKey({
     store: keys,
     dataDir: dataDir.path,
@@ -76,17 +77,12 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
   });
   if (firstKey.kind !== 'present') logger.info('key.created', { ...firstKey });
 
-  const redis = redisUrl === undefined ? undefined : connectRedis(redisUrl);
-  const app = await buildApp(gateway, { metrics, logger: logger.fastifyLogger, redis, tls: readTls(config) });
-  const address = await app.listen({ host, port });
+  const { address, stop } = await serve(gateway, { config, metrics, redisUrl });
   announceOwnPlace(gateway, { host, port: Number(new URL(address).port) });
-  const stop = async () => {
-    await app.close();
-    redis?.disconnect();
-  };
+  const graceMs = () => gateway.config().shutdownGraceMs;
   handleSignals({
     gateway,
-    graceMs: () => gateway.config().shutdownGraceMs,
+    graceMs,
     stop,
     release: () => dataDir.close(),
     withdraw: () => dataDir.removeAddress(),
@@ -94,6 +90,29 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
   // Last: whoever finds this file finds a gateway that answers.
   dataDir.writeAddress(clientAddress(address));
   logger.info('gateway.started', { address, version: gateway.version, layers: gateway.executor.layers });
+}
+
+interface Serving {
+  readonly config: Config;
+  readonly metrics: Metrics;
+  readonly redisUrl: string | undefined;
+}
+
+async function serve(gateway: Gateway, { config, metrics, redisUrl }: Serving) {
+  const redis = redisUrl === undefined ? undefined : connectRedis(redisUrl);
+  const app = await buildApp(gateway, {
+    metrics,
+    logger: logger.fastifyLogger,
+    maxDescriptors: readHardLimits()('Max open files'),
+    redis,
+    tls: readTls(config),
+  });
+  const address = await app.listen({ host: config.host, port: config.port });
+  const stop = async () => {
+    await app.close();
+    redis?.disconnect();
+  };
+  return { address, stop };
 }
 
 function readSecretUrl(path: string): string {

@@ -7,10 +7,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../../src/config.ts';
 import type { TestGateway } from '../fixtures/gateway.ts';
-import { call, refuses, SIX, startSix } from './earlier-gateway.ts';
+import { call, refuses, SIX, startSix, until } from './earlier-gateway.ts';
 
 const toolNames = SIX.map(({ name }) => name);
 
@@ -39,10 +38,6 @@ interface Health {
 }
 const healthOf = async ({ app, headers }: TestGateway) =>
   (await app.inject({ url: '/health', headers })).json() as Health;
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await delay(10);
-}
 
 test('a switch takes true and false and no text that looks like one, in the file and in the environment', (t) => {
   for (const value of ['"false"', '"true"', "'no'", 'yes', 'on', '1', '0', 'null', '[true]']) {

@@ -22,45 +22,61 @@ const VALID: Readonly<Record<string, object>> = {
 };
 const PASSWD = ['/etc/passwd', '../../etc/passwd', '@/etc/passwd', 'file:///etc/passwd', '-f/etc/passwd'];
 
-test('no value of a call is read as a path of this machine', async (t) => {
+test('with every risk permitted no call reads or names a file', async (t) => {
   const gateway = await startSix(t);
-  for (const path of PASSWD) {
-    await refuses(gateway, INVALID, [
-      ['dig', { name: path, server: '10.0.0.53' }],
-      ['dig', { ...VALID['dig'], server: path }],
-      ['dig', { ...VALID['dig'], file: path }],
-      ['gobuster', { ...VALID['gobuster'], wordlist: path }],
-      ['gobuster', { ...VALID['gobuster'], wordlist: `lists/good.txt --wordlist=${path}` }],
-      ['hydra', { host, service: 'ssh', userList: path, passwords: ['b'] }],
-      ['hydra', { host, service: 'ssh', users: ['a'], passwordList: path }],
-      ['hydra', { ...VALID['hydra'], comboFile: path }],
-      ['masscan', { ...VALID['masscan'], excludeFile: path }],
-      ['masscan', { ...VALID['masscan'], cidrs: [path] }],
-      ['nmap', { targets: [path] }],
-      ['nmap', { ...VALID['nmap'], inputFile: path }],
-      ['nmap', { ...VALID['nmap'], scripts: [path] }],
-      ['sqlmap', { ...VALID['sqlmap'], requestFile: path }],
-      ['sqlmap', { ...VALID['sqlmap'], param: path }],
-    ]);
-  }
-});
-
-test('no call names a file that a program would write, and none writes beside its own directory', async (t) => {
   const directory = publicDirectory(t);
-  const gateway = await startSix(t);
-  const target = join(directory, 'written');
-  for (const [tool, input] of Object.entries(VALID)) {
-    for (const name of ['output', 'outputDir', 'output-dir', 'o', 'oX', '-oX', 'oN', 'oG', 'oJ', 'oL', 'stylesheet']) {
-      await refuses(gateway, ['ERR_INPUT_INVALID'], [[tool, { ...input, [name]: target }]]);
+  await t.test('no value of a call is read as a path of this machine', async () => {
+    for (const path of PASSWD) {
+      await refuses(gateway, INVALID, [
+        ['dig', { name: path, server: '10.0.0.53' }],
+        ['dig', { ...VALID['dig'], server: path }],
+        ['dig', { ...VALID['dig'], file: path }],
+        ['gobuster', { ...VALID['gobuster'], wordlist: path }],
+        ['gobuster', { ...VALID['gobuster'], wordlist: `lists/good.txt --wordlist=${path}` }],
+        ['hydra', { host, service: 'ssh', userList: path, passwords: ['b'] }],
+        ['hydra', { host, service: 'ssh', users: ['a'], passwordList: path }],
+        ['hydra', { ...VALID['hydra'], comboFile: path }],
+        ['masscan', { ...VALID['masscan'], excludeFile: path }],
+        ['masscan', { ...VALID['masscan'], cidrs: [path] }],
+        ['nmap', { targets: [path] }],
+        ['nmap', { ...VALID['nmap'], inputFile: path }],
+        ['nmap', { ...VALID['nmap'], scripts: [path] }],
+        ['sqlmap', { ...VALID['sqlmap'], requestFile: path }],
+        ['sqlmap', { ...VALID['sqlmap'], param: path }],
+      ]);
     }
-  }
-  const argv = await argvOf(gateway, 'nmap', VALID['nmap'] ?? {});
-  assert.deepEqual(argv.slice(-4), ['-oX', '-', '--', host], 'the target can never become the value of an option');
-  for (const tool of ['masscan', 'sqlmap', 'dig', 'hydra']) {
-    const paths = (await argvOf(gateway, tool, VALID[tool] ?? {})).filter((word) => word.startsWith('/'));
-    assert.deepEqual(paths, tool === 'sqlmap' ? ['/usr/share/sqlmap/sqlmap.py'] : [], tool);
-  }
-  assert.equal(existsSync(target), false);
+  });
+
+  await t.test(
+    'no call names a file that a program would write, and none writes beside its own directory',
+    async () => {
+      const target = join(directory, 'written');
+      for (const [tool, input] of Object.entries(VALID)) {
+        for (const name of [
+          'output',
+          'outputDir',
+          'output-dir',
+          'o',
+          'oX',
+          '-oX',
+          'oN',
+          'oG',
+          'oJ',
+          'oL',
+          'stylesheet',
+        ]) {
+          await refuses(gateway, ['ERR_INPUT_INVALID'], [[tool, { ...input, [name]: target }]]);
+        }
+      }
+      const argv = await argvOf(gateway, 'nmap', VALID['nmap'] ?? {});
+      assert.deepEqual(argv.slice(-4), ['-oX', '-', '--', host], 'the target can never become the value of an option');
+      for (const tool of ['masscan', 'sqlmap', 'dig', 'hydra']) {
+        const paths = (await argvOf(gateway, tool, VALID[tool] ?? {})).filter((word) => word.startsWith('/'));
+        assert.deepEqual(paths, tool === 'sqlmap' ? ['/usr/share/sqlmap/sqlmap.py'] : [], tool);
+      }
+      assert.equal(existsSync(target), false);
+    },
+  );
 });
 
 test('a program works in an empty directory of its own, and what it writes there is gone with the run', async (t) => {

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Type } from '@sinclair/typebox';
 import type { RunResult } from '../../schemas/run.ts';
 import { type AnyTool, defineTool } from '../../src/core/tool/definition.ts';
@@ -151,6 +152,18 @@ export async function argvOf(
   const { run, text } = await call(gateway, tool, input);
   assert.ok(run !== undefined, `${tool} ${JSON.stringify(input)} did not run: ${text}`);
   return run.argv.slice(1);
+}
+
+/** Longest wait for what happens at once when the code is right; a wrong one must fail, not hang. */
+const PATIENCE_MS = 60_000;
+
+/** Waits until the condition holds. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`waited in vain for ${String(holds)}`);
+    await delay(10);
+  }
 }
 
 /** The text that a `textTool` printed in a run that succeeded. */

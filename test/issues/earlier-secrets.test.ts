@@ -60,17 +60,42 @@ test('cookies and headers with credentials cannot be given to a tool, so that no
   );
 });
 
-test('a program gets an environment from scratch, with a PATH of fixed directories', async (t) => {
-  const planted = `SALLYPORT_TEST_PLANTED_${process.pid}`;
-  process.env[planted] = 'must-not-be-inherited';
-  t.after(() => delete process.env[planted]);
-  const gateway = await startTestGateway(t, { tools: [textTool('surroundings', 'env')] });
-  const text = printed(await call(gateway, 'surroundings', {}));
-  assert.doesNotMatch(text, /PLANTED|must-not-be-inherited|^HOME=\/root$|SUDO_|SSH_|NODE_/m);
-  const path = /^PATH=(.*)$/m.exec(text)?.[1] ?? '';
-  assert.deepEqual(
-    path.split(':').filter((directory) => directory !== '' && !/^\/(?:usr\/(?:local\/)?)?s?bin$/.test(directory)),
-    [],
+test('a program starts with nothing of the gateway', async (t) => {
+  const gateway = await startTestGateway(t, {
+    tools: [
+      textTool('surroundings', 'env'),
+      textTool('link', 'readlink'),
+      textTool('reader', 'cat', { argv: () => [], timeoutMs: 10_000 }),
+      textTool('limits', 'cat', { argv: () => ['/proc/self/limits'] }),
+    ],
+  });
+  await t.test('a program gets an environment from scratch, with a PATH of fixed directories', async () => {
+    const planted = `SALLYPORT_TEST_PLANTED_${process.pid}`;
+    process.env[planted] = 'must-not-be-inherited';
+    t.after(() => delete process.env[planted]);
+    const text = printed(await call(gateway, 'surroundings', {}));
+    assert.doesNotMatch(text, /PLANTED|must-not-be-inherited|^HOME=\/root$|SUDO_|SSH_|NODE_/m);
+    const path = /^PATH=(.*)$/m.exec(text)?.[1] ?? '';
+    assert.deepEqual(
+      path.split(':').filter((directory) => directory !== '' && !/^\/(?:usr\/(?:local\/)?)?s?bin$/.test(directory)),
+      [],
+    );
+  });
+
+  await t.test('a program reads the end of its standard input at once, never what the gateway reads', async () => {
+    assert.equal(printed(await call(gateway, 'link', { word: '/proc/self/fd/0' })), '/dev/null\n');
+    assert.equal(printed(await call(gateway, 'reader', {})), '');
+  });
+
+  await t.test(
+    'the limits of a process are in force when it starts: core, file size, CPU time, memory, open files',
+    async () => {
+      const text = printed(await call(gateway, 'limits', {}));
+      assert.match(text, /^Max core file size\s+0\s+0\s/m);
+      for (const name of ['file size', 'cpu time', 'data size', 'address space', 'open files']) {
+        assert.match(text, new RegExp(`^Max ${name}\\s+\\d+\\s+\\d+\\s`, 'm'), name);
+      }
+    },
   );
 });
 
@@ -106,24 +131,6 @@ test('configuration, tools, metrics, statistics, events and documentation are cl
   }
   assert.equal((await app.inject({ method: 'POST', url: '/v1/tools/echo/disable' })).statusCode, 401);
   assert.equal((await app.inject({ method: 'POST', url: '/mcp', payload: {} })).statusCode, 401);
-});
-
-test('a program reads the end of its standard input at once, never what the gateway reads', async (t) => {
-  const gateway = await startTestGateway(t, {
-    tools: [textTool('reader', 'cat', { argv: () => [] }), textTool('link', 'readlink')],
-  });
-  assert.equal(printed(await call(gateway, 'reader', {})), '');
-  assert.equal(printed(await call(gateway, 'link', { word: '/proc/self/fd/0' })), '/dev/null\n');
-});
-
-test('the limits of a process are in force when it starts: core, file size, CPU time, memory, open files', async (t) => {
-  const limits = textTool('limits', 'cat', { argv: () => ['/proc/self/limits'] });
-  const gateway = await startTestGateway(t, { tools: [limits] });
-  const text = printed(await call(gateway, 'limits', {}));
-  assert.match(text, /^Max core file size\s+0\s+0\s/m);
-  for (const name of ['file size', 'cpu time', 'data size', 'address space', 'open files']) {
-    assert.match(text, new RegExp(`^Max ${name}\\s+\\d+\\s+\\d+\\s`, 'm'), name);
-  }
 });
 
 test('line ends and control characters of a caller forge no line of the log and are in no answer as they are', async (t) => {

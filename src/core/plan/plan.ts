@@ -18,12 +18,15 @@ export interface Plan {
   readonly timeoutMs: number;
   /** The caller asked for less time than the tool would have had. */
   readonly shortened: boolean;
+  readonly generation: number;
   readonly degraded: readonly string[];
   readonly needsRaw: boolean;
 }
 
 /** What a plan is made with. Everything here comes from the operator, nothing from the caller. */
 export interface PlanSources {
+  /** Changes whenever anything below may have changed; a plan of another generation is made again. */
+  readonly generation: () => number;
   readonly policy: () => TargetPolicy;
   readonly riskCeiling: () => Risk;
   readonly timeoutMs: (tool: RegisteredTool) => number;
@@ -47,6 +50,8 @@ export interface PlanRequest {
  */
 export async function makePlan(sources: PlanSources, request: PlanRequest): Promise<Plan> {
   const { tool, input, run } = request;
+  // Read before anything is awaited: what changes during a look-up must not go unnoticed.
+  const generation = sources.generation();
   const { definition } = tool;
   const risk = checkRisk(sources.riskCeiling(), tool, input);
   const timeoutMs = checkTimeout(sources.timeoutMs(tool), run);
@@ -65,6 +70,7 @@ export async function makePlan(sources: PlanSources, request: PlanRequest): Prom
     risk,
     timeoutMs,
     shortened: timeoutMs < sources.timeoutMs(tool),
+    generation,
     degraded: definition.degrades?.(input, context) ?? [],
     needsRaw: context.raw && (definition.needsRaw?.(input, context) ?? false),
   };

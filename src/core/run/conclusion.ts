@@ -21,6 +21,8 @@ export interface RunFrame {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly queuedMs: number;
+  /** A timeout of this run counts against its tool. */
+  readonly timeoutTrips: boolean;
   readonly execution: Execution;
 }
 
@@ -44,14 +46,14 @@ export function concludeRun(
 ): RunResult {
   const { execution, plan } = frame;
   if (execution.ending === 'not_started' || read.parsed === undefined) throw notStarted(plan, execution);
-  const verdict = judge(plan, execution, read.parsed);
+  const verdict = judge(frame, read.parsed);
   const result = toRunResult(frame, { ...read, parsed: read.parsed, outcome: verdict.outcome });
   if (verdict.error === undefined) return result;
   const { code, message, trips } = verdict.error;
   throw new SallyportError(code, message, { details: { run: result }, trips });
 }
 
-function judge(plan: Plan, execution: Execution, parsed: ParseOutcome<unknown>): Verdict {
+function judge({ plan, execution, timeoutTrips }: RunFrame, parsed: ParseOutcome<unknown>): Verdict {
   const { name } = plan.tool.definition;
   const partial = 'What was found until then is in details.run.result; details.run.complete is false.';
   switch (execution.ending) {
@@ -62,7 +64,7 @@ function judge(plan: Plan, execution: Execution, parsed: ParseOutcome<unknown>):
           code: 'ERR_TOOL_TIMEOUT',
           message: `${name} was ended after ${plan.timeoutMs} ms. ${partial}`,
           // A caller that asks for too little time must not be able to open the circuit for everybody.
-          trips: !plan.shortened,
+          trips: timeoutTrips && !plan.shortened,
         },
       };
     case 'cancelled':

@@ -13,6 +13,7 @@ import type { RegisteredTool, Registry } from '../tool/registry-types.ts';
 import { concludeRun, type RunFrame, type RunText } from './conclusion.ts';
 import { outcomeOf, ruleOf } from './outcome.ts';
 import { startParser } from './parser.ts';
+import { createTimeoutLedger, type TimeoutLedger } from './timeout-ledger.ts';
 import type { CallRequest, RunEngine } from './types.ts';
 
 /** The room in which a call waits for its turn; see src/core/resilience. */
@@ -41,10 +42,13 @@ export interface EngineParts {
 
 /** Makes the one engine that every channel calls. */
 export function createRunEngine(parts: EngineParts): RunEngine {
-  return { call: (request) => call(parts, request) };
+  const engine: Engine = { ...parts, timeouts: createTimeoutLedger() };
+  return { call: (request) => call(engine, request) };
 }
 
-async function call(parts: EngineParts, request: CallRequest): Promise<RunResult> {
+type Engine = EngineParts & { readonly timeouts: TimeoutLedger };
+
+async function call(parts: Engine, request: CallRequest): Promise<RunResult> {
   const tool = parts.registry.get(request.tool);
   const runId = randomUUID();
   try {
@@ -65,28 +69,48 @@ interface Call {
 }
 
 /** The request's path: offered? input? plan? room? (plan again when it waited) run. */
-async function admitAndRun(parts: EngineParts, call: Call): Promise<RunResult> {
+async function admitAndRun(parts: Engine, call: Call): Promise<RunResult> {
   const { request, tool, runId } = call;
   checkOffered(tool);
   const { input, run } = tool.validate(request.input, request.run);
   const keepSecret = ownedSecrets(parts, { tool, runId, owner: request.principal });
   const plan = await makePlan(parts.plans, { tool, input, run, keepSecret });
   const queuedAt = parts.clock.monotonic();
+  const again = { name: tool.definition.name, input, run, keepSecret };
   return parts.gate.enter(tool.definition.name, { signal: request.signal }, async ({ queuedMs }) => {
-    // What was allowed before the wait may not be allowed now: a name can have been pointed elsewhere (DNS rebinding),
-    // the tool disabled, the scope narrowed. So a call that waited is planned again from its input, uncached.
-    const current =
-      queuedMs > 0 ? await planAgain(parts, { name: tool.definition.name, input, run, keepSecret }) : plan;
+    const current = await currentPlan(parts, { plan: queuedMs > 0 ? undefined : plan, again });
     const waited = Math.max(queuedMs, Math.round(parts.clock.monotonic() - queuedAt));
     return execute(parts, { runId, plan: current, queuedMs: queuedMs > 0 ? waited : 0, request });
   });
 }
 
-async function planAgain(
-  parts: EngineParts,
-  again: { name: string; input: Record<string, unknown>; run: RunOptions; keepSecret: ToolContext['keepSecret'] },
-): Promise<Plan> {
-  const { name, input, run, keepSecret } = again;
+interface Again {
+  readonly name: string;
+  readonly input: Record<string, unknown>;
+  readonly run: RunOptions;
+  readonly keepSecret: ToolContext['keepSecret'];
+}
+
+const MAX_PLANS = 5;
+
+/**
+ * A plan that is true at this moment. What was allowed before a wait may not be allowed now: a name can have been
+ * pointed elsewhere (DNS rebinding), the tool disabled, the scope narrowed. A call that waited, or during whose planning
+ * the operator changed something, is planned again from its input, uncached. Nothing is awaited after the last check.
+ */
+async function currentPlan(parts: EngineParts, from: { plan: Plan | undefined; again: Again }): Promise<Plan> {
+  let { plan } = from;
+  for (let round = 0; round < MAX_PLANS; round += 1) {
+    if (plan !== undefined && plan.generation === parts.plans.generation()) {
+      checkOffered(parts.registry.get(from.again.name));
+      return plan;
+    }
+    plan = await planAgain(parts, from.again);
+  }
+  throw new SallyportError('ERR_TOOL_BUSY', 'The configuration keeps changing; try again.', { retryAfterMs: 1000 });
+}
+
+async function planAgain(parts: EngineParts, { name, input, run, keepSecret }: Again): Promise<Plan> {
   const tool = parts.registry.get(name);
   checkOffered(tool);
   return makePlan(parts.plans, { tool, input, run, keepSecret, fresh: true });
@@ -106,7 +130,7 @@ function ownedSecrets(parts: EngineParts, of: { tool: RegisteredTool; runId: str
 }
 
 async function execute(
-  parts: EngineParts,
+  parts: Engine,
   job: { runId: string; plan: Plan; queuedMs: number; request: CallRequest },
 ): Promise<RunResult> {
   const { runId, plan, request } = job;
@@ -135,9 +159,12 @@ async function execute(
     },
     { onStdout: (chunk) => parser.stdout(chunk), onStderr: (chunk) => parser.stderr(chunk), signal: request.signal },
   );
-  const frame: RunFrame = { runId, plan, startedAt, queuedMs: job.queuedMs, execution };
+  const timeoutTrips = execution.ending === 'timed_out' && parts.timeouts.counts(plan);
+  const frame: RunFrame = { runId, plan, startedAt, queuedMs: job.queuedMs, timeoutTrips, execution };
   measure(parts, frame);
-  return concludeRun(frame, { text: parts.text, parsed: parser.end(execution) });
+  const result = concludeRun(frame, { text: parts.text, parsed: parser.end(execution) });
+  parts.timeouts.clear(definition.name);
+  return result;
 }
 
 function measure(parts: EngineParts, { plan, execution, runId }: RunFrame): void {

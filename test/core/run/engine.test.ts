@@ -182,3 +182,51 @@ test('a survivor of a kill is counted and logged as an error', async () => {
   assert.ok(recorder.lines.includes('sallyport_kills_total{echo,timed_out} 1'));
   assert.ok(logged.some((line) => line.includes('"survivors":2')));
 });
+
+test('a change of the configuration while a name is looked up makes the plan again before anything starts', async () => {
+  let generation = 0;
+  const asked: (boolean | undefined)[] = [];
+  const policy: TargetPolicy = {
+    pin: async (claims, _limits, options) => {
+      asked.push(options?.fresh);
+      if (asked.length === 1) generation += 1;
+      else throw new SallyportError('ERR_TARGET_OUT_OF_SCOPE', 'narrowed', { details: { rule: 'target.scope' } });
+      return pinnedHost(claims[0]?.value ?? '');
+    },
+  };
+  const { call, commands } = engineFixture({ policy, generation: () => generation });
+  assert.equal((await refusal(call({}))).code, 'ERR_TARGET_OUT_OF_SCOPE');
+  assert.deepEqual(asked, [false, true]);
+  assert.equal(commands.length, 0);
+});
+
+test('a tool that is disabled while its call is being planned does not start', async () => {
+  const fixture: { current?: ReturnType<typeof engineFixture> } = {};
+  const policy: TargetPolicy = {
+    pin: async (claims) => {
+      fixture.current?.registry.setEnabled('echo', false);
+      return pinnedHost(claims[0]?.value ?? '');
+    },
+  };
+  fixture.current = engineFixture({ policy });
+  assert.equal((await refusal(fixture.current.call({}))).code, 'ERR_TOOL_DISABLED');
+  assert.equal(fixture.current.commands.length, 0);
+});
+
+test('a configuration that never stands still is an honest busy, not an endless loop', async () => {
+  let generation = 0;
+  const { call, commands } = engineFixture({ generation: () => (generation += 1) });
+  assert.equal((await refusal(call({}))).code, 'ERR_TOOL_BUSY');
+  assert.equal(commands.length, 0);
+});
+
+test('one target that never answers counts once against its tool, so it cannot open the circuit for others', async () => {
+  const { call } = engineFixture({ ending: { ending: 'timed_out', exitCode: null } });
+  const trips = async (host: string) => (await refusal(call({ input: { host } }))).trips;
+  assert.deepEqual([await trips('10.0.0.1'), await trips('10.0.0.1'), await trips('10.0.0.2')], [true, false, true]);
+});
+
+test('a caller that asks for too little time does not count against the tool', async () => {
+  const { call } = engineFixture({ ending: { ending: 'timed_out', exitCode: null } });
+  assert.equal((await refusal(call({ run: { timeoutMs: 1000 } }))).trips, false);
+});
