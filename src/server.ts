@@ -26,6 +26,9 @@ const ROOT = resolve(import.meta.dirname, '..');
 const redactor = createRedactor();
 const logger = createLogger<LogEvent>({ level: 'info', redactor, destination: process.stdout });
 
+// A reader of our log that went away (`up --foreground | head`) must not end the scans that run.
+process.stdout.on('error', () => undefined);
+
 /** The process: configuration → store → gateway → app → listen → signals. */
 async function main(): Promise<void> {
   const allTools = await loadTools(join(ROOT, 'src', 'tools'));

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { rmdir } from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { findConfiner } from './confinement.ts';
@@ -75,8 +76,20 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
       command.capability === 'raw' && !rawAvailable
         ? Promise.resolve(notStarted({ code: 'CONFINEMENT', message: 'NET_RAW cannot be given here' }))
         : pool.run(command, channels),
-    close: pool.close,
+    close: async () => {
+      await pool.close();
+      await removeIfEmpty(scratchParent);
+    },
   };
+}
+
+/** What is still in there belongs to a run that left something behind: the next start looks after it. */
+async function removeIfEmpty(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    if (!['ENOTEMPTY', 'ENOENT', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 function namesOfProved(layers: readonly LayerState[], command: Command): readonly string[] {

@@ -158,6 +158,10 @@ function checkGobuster(input: GobusterInput): string[] {
   if (input.mode === 'dir') {
     if (input.url === undefined) faults.push('mode dir needs url');
     if (input.domain !== undefined || input.resolver !== undefined) faults.push('mode dir takes no domain or resolver');
+    // gobuster would end with an error that reads as "the server could not be reached".
+    if (/%(?![0-9A-Fa-f]{2})/.test(input.url?.path ?? '')) {
+      faults.push('url.path: "%" is followed by two hexadecimal digits');
+    }
     if (input.url?.path?.includes('?')) faults.push('url.path may not have a query: words are appended to it');
     return faults;
   }
@@ -172,7 +176,7 @@ function checkGobuster(input: GobusterInput): string[] {
 function gobusterTargets(input: GobusterInput): TargetClaim[] {
   if (input.mode === 'dns') {
     return [
-      { role: 'domain', kind: 'domain', value: input.domain ?? '' },
+      { role: 'domain', kind: 'domain', value: input.domain ?? '', below: true },
       { role: 'resolver', kind: 'resolver', value: input.resolver ?? '' },
     ];
   }

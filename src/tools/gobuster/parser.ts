@@ -41,9 +41,23 @@ const FAILURES: readonly (readonly [RegExp, string])[] = [
     /returned the same IP for every domain/,
     'Every name in this zone resolves (wildcard); nothing can be told from answers.',
   ],
-  [/unable to connect to/, 'The server could not be reached.'],
+  [/unable to connect to/, 'The server could not be reached, or does not answer in HTTP.'],
 ];
-const RESOLVER_SILENT = /Unable to validate base domain: .*(?:refused|timeout|misbehaving|unreachable|no route)/;
+const BASE_DOMAIN = 'Unable to validate base domain: ';
+const RESOLVER_SILENT = /refused|timeout|misbehaving|unreachable|no route/;
+
+/** What gobuster says about its own work. */
+interface Heard {
+  /** It wrote to stdout: its banner comes before its first request. */
+  isAnything: boolean;
+  isFinished: boolean;
+  isResolverSilent: boolean;
+  /** A line was cut or not in the form of gobuster: something is not in the result. */
+  isUnread: boolean;
+}
+
+const FOUND = 'Found: ';
+const ARROW = ' [--> ';
 
 /** Reads gobuster 3.5: findings from stdout, failed requests and progress from stderr. */
 export function parseGobuster(from: {
@@ -53,68 +67,103 @@ export function parseGobuster(from: {
   emit(event: ToolEvent): void;
 }): ToolParser<GobusterResult> {
   const result: GobusterResult = { paths: [], names: [], failedRequests: 0, omitted: 0 };
-  let isFinished = false;
-  let isResolverSilent = false;
+  const heard: Heard = { isAnything: false, isFinished: false, isResolverSilent: false, isUnread: false };
   const stdout = createLineReader(MAX_LINE, (line) => {
     const text = line.replaceAll('\x1b[2K', '');
-    if (/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d Finished$/.test(text)) isFinished = true;
-    else readFinding(from, result, text);
+    if (/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d Finished$/.test(text)) heard.isFinished = true;
+    else if (text.startsWith(from.mode === 'dir' ? '/' : FOUND)) readFinding({ ...from, result, heard }, text);
   });
   const stderr = createLineReader(MAX_LINE, (line) => {
-    if (/\[ERROR\] .*\[!\] /.test(line)) result.failedRequests += 1;
-    if (RESOLVER_SILENT.test(line)) isResolverSilent = true;
+    const error = line.indexOf('[ERROR] ');
+    if (error >= 0 && line.indexOf(' [!] ', error) >= 0) result.failedRequests += 1;
+    const domain = line.indexOf(BASE_DOMAIN);
+    if (domain >= 0 && RESOLVER_SILENT.test(line.slice(domain + BASE_DOMAIN.length))) heard.isResolverSilent = true;
     const done = /Progress: (\d{1,9})(?!\d)/.exec(line)?.[1];
     if (done !== undefined) from.emit(progress(Number(done), from.expected));
   });
   return {
-    stdout: (chunk) => stdout.push(chunk),
+    stdout(chunk) {
+      heard.isAnything ||= chunk.length > 0;
+      stdout.push(chunk);
+    },
     stderr: (chunk) => stderr.push(chunk),
     end(end) {
       stdout.end();
       stderr.end();
-      return conclude(result, { end, isFinished, isResolverSilent });
+      heard.isUnread ||= stdout.cut + stderr.cut > 0;
+      return conclude(result, heard, end);
     },
   };
 }
 
-function readFinding(
-  from: { readonly mode: 'dir' | 'dns'; emit(event: ToolEvent): void },
-  result: GobusterResult,
-  text: string,
-): void {
-  const found = from.mode === 'dir' ? readPath(text) : readName(text);
-  if (found === undefined) return;
+interface Finding {
+  readonly mode: 'dir' | 'dns';
+  readonly result: GobusterResult;
+  readonly heard: Heard;
+  emit(event: ToolEvent): void;
+}
+
+function readFinding(at: Finding, text: string): void {
+  const { result } = at;
+  const read = at.mode === 'dir' ? readPath(text) : readName(text);
+  if (read === undefined || !read.isWhole) at.heard.isUnread = true;
+  if (read === undefined) return;
+  const { found } = read;
   if (result.paths.length + result.names.length >= MAX_ENTRIES) {
     result.omitted += 1;
   } else if ('path' in found) {
     result.paths.push(found);
-    from.emit({ kind: 'finding', message: `${found.path} answers ${found.status}` });
+    at.emit({ kind: 'finding', message: `${found.path} answers ${found.status}` });
   } else {
     result.names.push(found);
-    from.emit({ kind: 'finding', message: `${found.name} resolves` });
+    at.emit({ kind: 'finding', message: `${found.name} resolves` });
   }
 }
 
-function readPath(text: string): GobusterResult['paths'][number] | undefined {
-  const match = /^(\/.*?) *\(Status: ([1-9]\d\d)\) \[Size: (-?\d{1,15})\](?: \[--> (.*)\])?$/.exec(text);
+/** A finding of one line; not whole where the line broke off behind what is kept. */
+interface Read<T> {
+  readonly found: T;
+  readonly isWhole: boolean;
+}
+
+/**
+ * `/path   (Status: 302) [Size: 0] [--> target]`. The path is a word of ours and ends at the first mark; the target
+ * comes from the server and may hold further marks, blanks and brackets without end (ReDoS, CWE-1333): it is never
+ * searched by a pattern that goes back.
+ */
+function readPath(text: string): Read<GobusterResult['paths'][number]> | undefined {
+  const mark = text.indexOf(' (Status: ');
+  const facts = / \(Status: ([1-9]\d\d)\) \[Size: (-?\d{1,15})\]/y;
+  facts.lastIndex = mark;
+  const match = mark < 0 ? null : facts.exec(text);
   if (match === null) return undefined;
-  const [, path = '', status, size, redirect] = match;
+  let end = mark;
+  while (text[end - 1] === ' ') end -= 1;
+  const size = Number(match[2]);
+  const rest = text.slice(facts.lastIndex);
+  const arrow = rest.startsWith(ARROW);
+  const isClosed = arrow && rest.endsWith(']');
+  const redirect = arrow ? rest.slice(ARROW.length, isClosed ? -1 : undefined) : undefined;
   return {
-    path: cleanText(path, 1024),
-    status: Number(status),
-    ...(Number(size) < 0 ? {} : { size: Number(size) }),
-    ...(redirect === undefined ? {} : { redirect: cleanText(redirect, 1024) }),
+    found: {
+      path: cleanText(text.slice(0, end), 1024),
+      status: Number(match[1]),
+      ...(size < 0 ? {} : { size }),
+      ...(redirect === undefined ? {} : { redirect: cleanText(redirect, 1024) }),
+    },
+    isWhole: rest === '' || isClosed,
   };
 }
 
-function readName(text: string): GobusterResult['names'][number] | undefined {
+function readName(text: string): Read<GobusterResult['names'][number]> | undefined {
   const match = /^Found: (\S{1,254})(?: \[([0-9a-fA-F.:,]*)\])?$/.exec(text);
   if (match === null) return undefined;
   const addresses = (match[2] ?? '').split(',').filter((address) => address !== '');
-  return {
+  const found = {
     name: cleanText((match[1] ?? '').replace(/\.$/, ''), 253),
     addresses: addresses.slice(0, MAX_ADDRESSES).map((address) => cleanText(address, 45)),
   };
+  return { found, isWhole: addresses.length <= MAX_ADDRESSES };
 }
 
 function progress(done: number, expected: number): ToolEvent {
@@ -123,27 +172,27 @@ function progress(done: number, expected: number): ToolEvent {
   return { kind: 'progress', done, total: expected, percent };
 }
 
-function conclude(
-  result: GobusterResult,
-  at: { end: ToolEnd; isFinished: boolean; isResolverSilent: boolean },
-): ParseOutcome<GobusterResult> {
-  const { end } = at;
+function conclude(result: GobusterResult, heard: Heard, end: ToolEnd): ParseOutcome<GobusterResult> {
   const complete =
     end.ending === 'exited' &&
     end.exitCode === 0 &&
-    at.isFinished &&
-    !at.isResolverSilent &&
+    heard.isFinished &&
+    !heard.isResolverSilent &&
+    !heard.isUnread &&
     !end.stdoutTruncated &&
     result.failedRequests === 0 &&
     result.omitted === 0;
   if (end.ending !== 'exited' || complete) return { result, complete };
   const known = FAILURES.find(([pattern]) => pattern.test(end.stderrTail))?.[1];
   if (known !== undefined) return { result, complete, failure: known };
-  if (end.exitCode !== 0 || !at.isFinished) {
-    return { result, complete, failure: `gobuster ended early (exit code ${end.exitCode}).`, trips: true };
+  if (end.exitCode !== 0 || !heard.isFinished) {
+    const failure = `gobuster ended early (exit code ${end.exitCode}).`;
+    // A server can end gobuster at will (a broken answer, a gzip bomb), and five such calls would close the tool for
+    // everybody. Only what it did before its first request is its own: 2 is how the Go runtime ends when it cannot start.
+    return { result, complete, failure, ...(end.exitCode === 2 && !heard.isAnything ? { trips: true } : {}) };
   }
   // gobuster 3.5 says nothing about single look-ups that fail and would end with an empty list and 0.
-  if (at.isResolverSilent && result.names.length === 0) {
+  if (heard.isResolverSilent && result.names.length === 0) {
     return { result, complete, failure: 'The DNS server did not answer, or refused the domain.' };
   }
   return { result, complete };

@@ -98,11 +98,22 @@ function hearLine(from: HydraContext, heard: Heard, line: string): void {
   if (/^\[ERROR\] (?:could not connect|all children were disabled)|terminating, can ?not connect/.test(line)) {
     heard.unreachable = true;
   }
-  const login = /^\[\d+\]\[[a-z0-9-]+\] host: \S+ +(?:login: (.{1,256}?) +)?password: (.*)$/.exec(line);
-  if (login !== null && login[2] !== from.canary) {
-    const who = login[1] === undefined ? '' : ` for ${cleanText(login[1], 128)}`;
+  const accepted = readAccepted(line);
+  if (accepted !== undefined && accepted.password !== from.canary) {
+    const who = accepted.login === '' ? '' : ` for ${cleanText(accepted.login, 128)}`;
     from.emit({ kind: 'finding', message: `a password was accepted${who}` });
   }
+}
+
+/** `[22][ssh] host: A   login: B   password: C`, by first marks: a pattern with three gaps would go back at every blank. */
+function readAccepted(line: string): { readonly login: string; readonly password: string } | undefined {
+  const head = /^\[\d+\]\[[a-z0-9-]+\] host: \S+ +(?=[lp])/.exec(line)?.[0];
+  if (head === undefined) return undefined;
+  const rest = line.slice(head.length);
+  if (rest.startsWith('password: ')) return { login: '', password: rest.slice(10) };
+  const end = rest.indexOf(' password: ');
+  if (!rest.startsWith('login: ') || end < 0) return undefined;
+  return { login: rest.slice(7, end).trimEnd(), password: rest.slice(end + 11) };
 }
 
 function conclude(from: HydraContext, heard: Heard, end: ToolEnd): ParseOutcome<HydraResult> {
@@ -151,14 +162,16 @@ function toCredential(from: HydraContext, { port, login, password }: Found): Hyd
 function readFound(file: Buffer | undefined): Found[] {
   const found: Found[] = [];
   for (const line of (file?.toString('utf8') ?? '').split('\n')) {
-    const match =
-      /^\s*\{"port": (\d{1,5}), "service": "[^"]*", "host": "[^"]*"(?:, "login": "(.*?)")?, "password": "(.*)"\},?\s*$/.exec(
-        line,
-      );
-    const port = Number(match?.[1]);
-    if (match !== null && port >= 1 && port <= 65_535) {
-      found.push({ port, login: unescapeFirst(match[2]), password: unescapeFirst(match[3]) });
-    }
+    const head = /^\s*\{"port": (\d{1,5}), "service": "[^"]*", "host": "[^"]*", "(login|password)": "/.exec(line);
+    const port = Number(head?.[1]);
+    const tail = line.trimEnd().replace(/,$/, '');
+    if (head === null || port < 1 || port > 65_535 || !tail.endsWith('"}')) continue;
+    const [, , first] = head;
+    const texts = tail.slice(head[0].length, -2);
+    const end = first === 'login' ? texts.indexOf(PASSWORD_FIELD) : -PASSWORD_FIELD.length;
+    if (first === 'login' && end < 0) continue;
+    const login = first === 'login' ? texts.slice(0, end) : '';
+    found.push({ port, login: unescapeFirst(login), password: unescapeFirst(texts.slice(end + PASSWORD_FIELD.length)) });
   }
   return found;
 }

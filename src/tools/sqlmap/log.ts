@@ -29,14 +29,17 @@ export function readLog(text: string): LogReading {
   return { facts, isCut };
 }
 
+const POINT = 'Parameter: ';
+
 function readPoints(facts: LogReading['facts'], lines: readonly string[]): void {
   let type = '';
   let title = '';
   for (const line of lines) {
-    const point = /^Parameter: (.*) \((.*)\)$/.exec(line);
-    if (point !== null) {
-      facts.parameter ??= clean(point[1]);
-      facts.place ??= clean(point[2]);
+    // Not one pattern with two gaps: a page that fills the line with " (" would make it go back at every one (CWE-1333).
+    const open = line.startsWith(POINT) && line.endsWith(')') ? line.lastIndexOf(' (') : -1;
+    if (open >= POINT.length) {
+      facts.parameter ??= clean(line.slice(POINT.length, open));
+      facts.place ??= clean(line.slice(open + 2, -1));
     }
     type = /^ {4}Type: (.*)$/.exec(line)?.[1] ?? type;
     title = /^ {4}Title: (.*)$/.exec(line)?.[1] ?? title;
@@ -58,6 +61,10 @@ const SINGLE: readonly (readonly [RegExp, 'dbms' | 'technology' | 'banner' | 'cu
 function readFacts(facts: LogReading['facts'], lines: readonly string[]): void {
   const at = { database: '', table: '', list: 'none' as 'none' | 'databases' | 'tables' | 'columns' };
   lines.forEach((line, index) => {
+    if (line === '') {
+      at.list = 'none';
+      return;
+    }
     for (const [pattern, key] of SINGLE) {
       const value = pattern.exec(line)?.[1];
       if (value !== undefined) facts[key] = clean(value);
@@ -73,7 +80,6 @@ function readFacts(facts: LogReading['facts'], lines: readonly string[]): void {
     at.table = /^Table: (.*)$/.exec(line)?.[1] ?? at.table;
     if (/^\[\d+ tables?\]$/.test(line)) at.list = 'tables';
     if (/^\[\d+ columns?\]$/.test(line)) at.list = 'columns';
-    if (line === '') at.list = 'none';
     readRow(facts, at, line);
   });
 }
@@ -89,7 +95,7 @@ function readRow(
   }
   const cells = /^\| (.*) \|$/
     .exec(line)?.[1]
-    ?.split('|')
+    ?.split('|', 2)
     .map((cell) => clean(cell.trim()));
   const [name, type] = cells ?? [];
   if (name === undefined) return;

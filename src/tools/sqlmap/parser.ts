@@ -19,6 +19,8 @@ interface Heard {
   isDisturbed: boolean;
   isUnsupported: boolean;
   isEnded: boolean;
+  /** It wrote to stdout: its banner comes before its first request. */
+  isAnything: boolean;
 }
 
 /** Reads sqlmap 1.7.2: what was found from its log file, whether it really looked from stdout. */
@@ -36,13 +38,17 @@ export function parseSqlmap(from: {
     isDisturbed: false,
     isUnsupported: false,
     isEnded: false,
+    isAnything: false,
   };
   const stdout = createLineReader(MAX_LINE, (line) => {
     hearLine(heard, line);
     report(from, line);
   });
   return {
-    stdout: (chunk) => stdout.push(chunk),
+    stdout(chunk) {
+      heard.isAnything ||= chunk.length > 0;
+      stdout.push(chunk);
+    },
     end(end) {
       stdout.end();
       return conclude(from.action, heard, end);
@@ -76,7 +82,10 @@ function hearLine(heard: Heard, line: string): void {
 function report(from: { readonly param: string; emit(event: ToolEvent): void }, line: string): void {
   const test = /^\[\d\d:\d\d:\d\d\] \[INFO\] testing '([^']{1,120})/.exec(line)?.[1];
   if (test !== undefined) from.emit({ kind: 'progress', message: `testing ${cleanText(test, 120)}` });
-  if (/^\[\d\d:\d\d:\d\d\] \[INFO\] \S+ parameter '.*' is '.*' injectable/.test(line)) {
+  // Not one pattern with gaps: a line that repeats "' is '" would make it go back at every one (CWE-1333).
+  const isInfo = /^\[\d\d:\d\d:\d\d\] \[INFO\] \S+ parameter '/.test(line);
+  const verdict = isInfo ? line.indexOf("' is '") : -1;
+  if (verdict >= 0 && line.includes("' injectable", verdict + 6)) {
     from.emit({ kind: 'finding', message: `parameter ${from.param} is injectable` });
   }
 }
@@ -84,17 +93,15 @@ function report(from: { readonly param: string; emit(event: ToolEvent): void }, 
 function conclude(action: SqlmapAction, heard: Heard, end: ToolEnd): ParseOutcome<SqlmapResult> {
   const { facts, isCut } = readLog(logOf(end));
   const isInjectable = facts.techniques.length > 0;
-  // A page that refuses the plain request, or a filter before it, was not tested: its "no" is no answer.
-  const isTested = heard.isNegative && heard.plainStatus === undefined && !heard.isUnreachable;
-  const injectable = isInjectable ? true : isTested && end.ending === 'exited' ? false : null;
+  // A page that refuses the plain request, or a filter or an overload before it, was not tested: its "no" is no answer.
+  const isTested =
+    heard.isNegative && heard.isEnded && heard.plainStatus === undefined && !heard.isUnreachable && !heard.isDisturbed;
+  const isWhole = end.ending === 'exited' && !end.stdoutTruncated;
+  const injectable = isInjectable ? true : isTested && isWhole ? false : null;
   const result: SqlmapResult = { injectable, ...facts, unsupported: heard.isUnsupported };
   if (end.ending !== 'exited') return { result, complete: false };
-  if (injectable === null) {
-    const failure = failureOf(heard, end);
-    return { result, complete: false, ...failure };
-  }
-  const complete =
-    heard.isEnded && !end.stdoutTruncated && !isCut && (isInjectable ? isAnswered(action, result) : !heard.isDisturbed);
+  if (injectable === null) return { result, complete: false, ...failureOf(heard, end) };
+  const complete = !isInjectable || (heard.isEnded && !end.stdoutTruncated && !isCut && isAnswered(action, result));
   return { result, complete };
 }
 
@@ -105,8 +112,13 @@ function failureOf(heard: Heard, end: ToolEnd): { failure: string; trips?: boole
   }
   if (heard.isAbsent) return { failure: 'The parameter is not in the request.' };
   if (heard.isEmpty) return { failure: 'The page answers without content; there is nothing to compare.' };
-  if (heard.isDisturbed) return { failure: 'The connection to the server was lost before the tests ended.' };
-  return { failure: `sqlmap ended early (exit code ${end.exitCode}).`, trips: true };
+  if (heard.isDisturbed) {
+    return { failure: 'The connection was lost, or a filter or an overload answered the tests; nothing is known.' };
+  }
+  // A page can end sqlmap at will, and five such calls would close the tool for everybody: only what it did before it
+  // wrote anything is its own.
+  const failure = `sqlmap ended early (exit code ${end.exitCode}).`;
+  return { failure, ...(end.exitCode === 0 || heard.isAnything ? {} : { trips: true }) };
 }
 
 /** Whether the action's question has its answer. */

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { processPlace } from '../../../src/core/execution/proc.ts';
 import { isInner, isRoot, startBench } from './harness.ts';
 
 /** Attacks on layers 0 and 1, once as whoever runs the tests and, when that is root, once more as nobody. */
-const SELF = new URL(import.meta.url).pathname;
+const SELF = fileURLToPath(import.meta.url);
 const NODE_AS_NOBODY = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--', process.execPath];
 
 function field(report: string, name: string): string {

@@ -2,12 +2,13 @@ import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../src/core/clock.ts';
 import { createExecutor, type ExecutorOptions } from '../../../src/core/execution/executor.ts';
 import type { Command, Execution, ExecutionLimits, Executor } from '../../../src/core/execution/types.ts';
 import type { Log } from '../../../src/core/log.ts';
 
-const FAKE_TOOLS = new URL('../../fixtures/bin/', import.meta.url).pathname;
+const FAKE_TOOLS = fileURLToPath(new URL('../../fixtures/bin/', import.meta.url));
 /** True when tools get user ids of their own in these tests. */
 export const isRoot = process.geteuid?.() === 0;
 /** True in the inner pass of the root run, as nobody. */

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../src/core/clock.ts';
 import { sweepLeftovers } from '../../../src/core/execution/leftovers.ts';
 import { processEnvironment, processPlace } from '../../../src/core/execution/proc.ts';
@@ -10,7 +11,7 @@ import { signalGroup, signalProcess } from '../../../src/core/execution/signal.t
 import { type Bench, collect, isInner, isRoot, publicDirectory, startBench } from './harness.ts';
 
 /** Killing, once as whoever runs the tests and, when that is root, once more as nobody. */
-const SELF = new URL(import.meta.url).pathname;
+const SELF = fileURLToPath(import.meta.url);
 const SOURCE = new URL('../../../src/core/', import.meta.url).href;
 /** The promise is 2 s; a busy machine gets 10 before the test says no, and the real time is printed. */
 const KILL_LIMIT_MS = 10_000;
