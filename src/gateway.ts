@@ -24,6 +24,7 @@ import { createToolViews, type ToolViews } from './core/tool/views.ts';
 import type { WordlistCatalogue } from './core/tool/wordlists.ts';
 import { announceChanges } from './gateway/announcements.ts';
 import { startHealth } from './gateway/health.ts';
+import { maskForOwners } from './gateway/owned-answers.ts';
 import { followConfiguration } from './gateway/reload.ts';
 import { requireLayers } from './gateway/required-layers.ts';
 import { createRunText } from './gateway/run-text.ts';
@@ -237,7 +238,7 @@ function makeEngine(
   { settings, executor, generation, registry, gate, stats }: EngineSources,
 ): RunEngine {
   const config = () => settings().config;
-  return createRunEngine({
+  const engine = createRunEngine({
     registry,
     gate,
     executor,
@@ -249,7 +250,8 @@ function makeEngine(
     limits: (tool) => executionLimits(config(), tool.definition),
     keepSecret: (secret) => {
       const id = parts.secrets.keep(secret);
-      parts.redactor.register(secret.value);
+      // For this owner only: a word that one tenant's target took must not show or mask anything elsewhere.
+      parts.redactor.keepFound(secret.owner, secret.value);
       return id;
     },
     plans: {
@@ -262,6 +264,7 @@ function makeEngine(
       link: () => linkOf(config()),
     },
   });
+  return maskForOwners(engine, { registry, redactor: parts.redactor });
 }
 
 function linkOf({ execution: { raw } }: Config): { interface?: string; adapterIp?: string; routerMac?: string } {

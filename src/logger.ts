@@ -2,7 +2,8 @@ import { type Logger as Pino, pino, stdTimeFunctions } from 'pino';
 
 /** What masks secrets; the gateway's one redactor fits. */
 export interface LogRedactor {
-  redactValue(value: unknown): unknown;
+  /** Masks values, never names of fields or our own ids, codes and events. */
+  redactLogged(value: unknown): unknown;
 }
 
 /** What the logger needs. */
@@ -37,7 +38,7 @@ export function createLogger<Event extends string>({ level, redactor, destinatio
         level: (label) => ({ level: label }),
         log: (fields) => safeFields(fields, redactor),
       },
-      serializers: { req: requestFields, res: replyFields, err: (error: unknown) => redactor.redactValue(error) },
+      serializers: { req: requestFields, res: replyFields, err: (error: unknown) => redactor.redactLogged(error) },
       hooks: { streamWrite: (line) => redactLine(line, redactor) },
     },
     destination,
@@ -75,7 +76,7 @@ function safeFields(fields: Record<string, unknown>, redactor: LogRedactor): Rec
   const plain = Object.fromEntries(
     entries.filter(([key]) => !SERIALIZED.has(key)).map(([key, value]) => [named(key), value]),
   );
-  const masked = redactor.redactValue(plain) as Record<string, unknown>;
+  const masked = redactor.redactLogged(plain) as Record<string, unknown>;
   return { ...masked, ...Object.fromEntries(entries.filter(([key]) => SERIALIZED.has(key))) };
 }
 
@@ -88,7 +89,7 @@ function named(key: string): string {
  * inside JSON text could break its quoting and would miss what is quoted twice.
  */
 function redactLine(line: string, redactor: LogRedactor): string {
-  return `${JSON.stringify(redactor.redactValue(JSON.parse(line)))}\n`;
+  return `${JSON.stringify(redactor.redactLogged(JSON.parse(line)))}\n`;
 }
 
 /** The only request headers that are ever logged. Authorization and cookies are not among them. */

@@ -50,7 +50,7 @@ test('no field can forge a line, a level, a time or an event (D27)', () => {
   }
 });
 
-test('a known secret is in no line: raw, base64, URL-encoded, in keys, errors, children and texts of others', () => {
+test('a known secret is in no line: raw, base64, URL-encoded, in errors, children and texts of others', () => {
   const { logger, lines, redactor } = setup();
   redactor.register(SECRET);
   const spellings = [
@@ -60,7 +60,7 @@ test('a known secret is in no line: raw, base64, URL-encoded, in keys, errors, c
     JSON.stringify(SECRET),
   ];
   for (const spelling of spellings) {
-    logger.info('run.started', { argv: ['hydra', '-p', spelling], [spelling]: 1 });
+    logger.info('run.started', { argv: ['hydra', '-p', spelling] });
     logger.child({ note: spelling }).warn('run.refused');
     logger.error('request.failed', { err: new Error(`no ${spelling}`, { cause: new Error(spelling) }) });
     logger.fastifyLogger.info({ nested: { deep: [spelling] } }, `message ${spelling}`);
@@ -72,6 +72,27 @@ test('a known secret is in no line: raw, base64, URL-encoded, in keys, errors, c
     assert.doesNotThrow(() => JSON.parse(line), line);
     assert.ok(!line.includes('hunter2') && !line.includes('aHVudGVyM') && !line.includes('h1bnRlcj'), line);
   }
+});
+
+test('a secret that a run found takes no event, id or name out of a line, and is in no value', () => {
+  const { logger, lines, redactor, last } = setup();
+  const names = ['event', 'requestId', 'message', 'reason', 'argv', 'level', 'time'];
+  for (const found of [...names, 'run.finished', 'request-1', 'key_ann', 'hydra', 'failed', 'Summer2026!'])
+    redactor.keepFound('ann', found);
+  const fields = { requestId: 'request-1', principal: 'key_ann', tool: 'hydra', outcome: 'failed' };
+  logger.info('run.finished', { ...fields, argv: ['-p', 'Summer2026!'], reason: 'x Summer2026! x' });
+  const { time, ...line } = last();
+  assert.match(String(time), /^\d{4}-\d\d-\d\dT/);
+  const masked = { argv: ['-p', '[redacted]'], reason: 'x [redacted] x' };
+  assert.deepEqual(line, { level: 'info', ...fields, ...masked, event: 'run.finished' });
+  assert.ok(!lines.join('').includes('Summer'));
+});
+
+test('a key of ours is masked even as the name of a field or in place of an id', () => {
+  const { logger, lines } = setup();
+  const key = `sp_0a1b2c3d_${'k'.repeat(43)}`;
+  logger.info('run.refused', { [key]: 1, tool: key, requestId: `x ${key}` });
+  assert.ok(!lines.join('').includes('kkkk'), lines.join(''));
 });
 
 test('of a request only the method, the path and allowed headers are logged', () => {

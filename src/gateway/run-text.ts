@@ -7,20 +7,16 @@ const LIMITS = { maxText: 8192, maxItems: 2000, maxDepth: 12 };
 const MAX_EVENT_TEXT = 300;
 
 /** Cleaning of what targets wrote and masking of what is secret, for every answer and event of a run. */
-export function createRunText(redactor: Redactor): RunText {
+export function createRunText(redactor: Pick<Redactor, 'redactText' | 'masker'>): RunText {
   return {
     cleanResult: (value) => cleanResult(value, LIMITS),
     cleanEvent: (event) =>
       event.message === undefined
         ? event
         : { ...event, message: redactor.redactText(cleanText(event.message, MAX_EVENT_TEXT)) },
-    mask: <T>(value: T, secrets: readonly string[]): T => {
-      const release = secrets.map((secret) => redactor.register(secret));
-      try {
-        return redactor.redactValue(value) as T;
-      } finally {
-        for (const forget of release) forget();
-      }
+    masker: (secrets, output) => {
+      const masker = redactor.masker({ given: () => secrets, schema: output });
+      return <T>(value: T) => masker.value(value) as T;
     },
   };
 }

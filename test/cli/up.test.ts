@@ -15,6 +15,9 @@ interface Place {
 
 /** A data directory of its own whose gateway, if one runs, is stopped with the test. */
 function placeFor(t: TestContext, port = '0'): Place {
+  // Hooks run in the order of their registration: the gateway must end before its directory goes.
+  const place: { stop?: () => Promise<unknown> } = {};
+  t.after(() => place.stop?.());
   const directory = temporaryDirectory(t);
   const dataDir = join(directory, 'data');
   const environment = {
@@ -23,7 +26,7 @@ function placeFor(t: TestContext, port = '0'): Place {
     SALLYPORT_EXECUTION_SCRATCH_DIR: join(directory, 'scratch'),
   };
   const cli = (...args: string[]): Promise<Ended> => runCli(args, { environment });
-  t.after(async () => findGateway(dataDir) && (await cli('stop')));
+  place.stop = async () => findGateway(dataDir) && (await cli('stop'));
   return { dataDir, environment, cli };
 }
 

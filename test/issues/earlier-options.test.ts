@@ -207,7 +207,7 @@ test('what an operator permits does run: scripts, reports, every port, queries i
     ['gobuster', { ...dir, statusCodes: [200] }, ['-s', '200', '--status-codes-blacklist=']],
     ['gobuster', { mode: 'dns', domain: 'lab.internal', wordlist }, ['-d=lab.internal.', '-r=10.0.0.53:53']],
     ['hydra', LOGIN, [host, 'ssh']],
-    ['hydra', { ...LOGIN, service: 'postgres' }, [host, 'postgres']],
+    ['hydra', { ...LOGIN, service: 'imap' }, [host, 'imap']],
     ['masscan', SCAN, ['10.0.0.0/24']],
   ] as const;
   for (const [tool, input, words] of wanted) {

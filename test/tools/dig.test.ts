@@ -4,7 +4,7 @@ import { after, describe, it } from 'node:test';
 import dig from '../../src/tools/dig/index.ts';
 import type { DigResult } from '../../src/tools/dig/parse.ts';
 import { golden } from './golden.ts';
-import { loopbackRunner, missing } from './loopback-run.ts';
+import { assertFits, loopbackRunner, missing } from './loopback-run.ts';
 import { type Fed, feed, prepare, registered } from './under-test.ts';
 
 const TOOL = registered(dig);
@@ -103,6 +103,25 @@ describe('the answer of dig', () => {
     assert.deepEqual((await read(golden('dig/refused.stdout'))).result.extendedErrors, ['14 (Not Ready)']);
   });
 
+  it('says that nothing is known when the server could not look or cut its answer short', async () => {
+    const answer = golden('dig/address.stdout').toString();
+    for (const status of ['SERVFAIL', 'FORMERR', 'NOTIMP', 'BADVERS']) {
+      const { result, complete, failure } = await read(answer.replace('status: NOERROR', `status: ${status}`));
+      assert.deepEqual([result.status, complete, failure, result.notes.length], [status, false, undefined, 1]);
+    }
+    const cut = await read(answer.replace('flags: qr', 'flags: qr tc'));
+    assert.deepEqual([cut.complete, cut.result.notes.length], [false, 1]);
+    assert.equal((await read(answer.replace(/^ +status: .*$/m, ''))).complete, false, 'an answer without its status');
+    const refused = golden('dig/transfer-refused.stdout').toString();
+    for (const [status, complete] of [
+      ['NOTAUTH', true],
+      ['SERVFAIL', false],
+    ] as const) {
+      const transfer = await read(refused.replace('status: REFUSED', `status: ${status}`), { type: 'AXFR' });
+      assert.equal(transfer.complete, complete, status);
+    }
+  });
+
   it('calls silence of the server a failure, not an empty answer', async () => {
     const { failure, complete } = await read(golden('dig/unreachable.stdout'), { end: { exitCode: 9 } });
     assert.match(failure ?? '', /did not answer/);
@@ -135,6 +154,18 @@ describe('the answer of dig', () => {
   it('takes no field out of a record', async () => {
     const forged = golden('dig/address.stdout').toString().replace('10.77.0.10', "x' status: NXDOMAIN");
     assert.equal((await read(forged)).result.status, 'NOERROR');
+  });
+
+  it('keeps to its schema whatever the length of a name, a class, a type or a value', async () => {
+    const long = (piece: string) => piece.repeat(5000);
+    for (const [seen, put] of [
+      [' 600 IN A 10', ` 600 ${long('I')} ${long('A')} ${long('1')}`],
+      ["- 'web.lab.internal. 600", `- '${long('w')}. 600`],
+    ] as const) {
+      const { result } = await read(golden('dig/address.stdout').toString().replace(seen, put));
+      assert.equal(result.answer.length + result.notes.length, 1);
+      assertFits(dig.output, result);
+    }
   });
 
   it('says when records were left out', async () => {

@@ -74,7 +74,37 @@ suite('gobuster output', () => {
   test('output that stops before the end is incomplete', () => {
     const stdout = golden('gobuster/dir.stdout').subarray(0, -200);
     assert.equal(read('dir', { stdout, end: { ending: 'timed_out', exitCode: null } }).complete, false);
-    assert.equal(read('dir', { stdout, end: { exitCode: 2 } }).trips, true);
+    assert.equal(read('dir', { stdout, end: { exitCode: 2 } }).complete, false);
+  });
+
+  test('only an end before the first request counts against the tool: a server can cause every other', () => {
+    const stdout = golden('gobuster/dir.stdout').subarray(0, -200);
+    for (const exitCode of [0, 1, 2]) {
+      const { failure, trips } = read('dir', { stdout, end: { exitCode } });
+      assert.ok(failure !== undefined);
+      assert.equal(trips, undefined);
+    }
+    assert.equal(read('dir', { end: { exitCode: 1 } }).trips, undefined);
+    assert.equal(read('dir', { end: { exitCode: 2 } }).trips, true);
+  });
+
+  for (const [how, line] of [
+    ['longer than a line may be', `/0 (Status: 302) [Size: 0] [--> /${'x'.repeat(16_400)}]`],
+    ['longer than a line may be, and made to look whole', `/0 (Status: 302) [Size: 0] [--> /${'x]'.repeat(9000)}]`],
+    ['broken by a carriage return', '/0 (Status: 302) [Size: 0] [--> /x\r/forged]'],
+    ['not in the form of gobuster', '/0 (Status: 302) [Size: 0] [--> /x] and more'],
+  ] as const) {
+    test(`a path with a redirect that is ${how} is kept, and the answer is not complete`, () => {
+      const stdout = golden('gobuster/dir.stdout').toString().replace('\n\n=====', `\n${line}\n\n=====`);
+      const { result, complete } = read('dir', { stdout: Buffer.from(stdout) });
+      assert.deepEqual([result.paths.at(-1)?.path, result.paths.length, complete], ['/0', 7, false]);
+    });
+  }
+
+  test('a redirect cannot take the place of the path, the status or the size', () => {
+    const stdout = Buffer.from('/a  (Status: 302) [Size: 7] [--> /b (Status: 200) [Size: 1] [--> x]]\n');
+    const [entry] = read('dir', { stdout }).result.paths;
+    assert.deepEqual(entry, { path: '/a', status: 302, size: 7, redirect: '/b (Status: 200) [Size: 1] [--> x]' });
   });
 
   test('progress has its share of the word list', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { prepare, registered } from './under-test.ts';
 const TOOL = registered(gobuster);
 const DIR = { mode: 'dir', url: { scheme: 'http', host: '10.77.0.10' }, wordlist: 'dirb/common.txt' };
 const DNS = { mode: 'dns', domain: 'lab.internal', wordlist: 'dirb/common.txt' };
+const GZIP = 'Content-Encoding: gzip\r\nContent-Length: 8';
 const refused = (input: Record<string, unknown>, code: string, resolves = {}) =>
   assert.rejects(prepare(TOOL, input, { resolves }), { code });
 const raisesOf = (input: Record<string, unknown>) => gobuster.raises?.(TOOL.validate(input, undefined).input) ?? [];
@@ -25,6 +27,7 @@ suite('gobuster input', () => {
     await refused({ ...DNS, url: DIR.url }, 'ERR_INPUT_INVALID');
     await refused({ ...DNS, extensions: ['php'] }, 'ERR_INPUT_INVALID');
     await refused({ ...DIR, url: { ...DIR.url, path: '/?x=' } }, 'ERR_INPUT_INVALID');
+    await refused({ ...DIR, url: { ...DIR.url, path: '/%zz/' } }, 'ERR_INPUT_INVALID');
   });
 
   test('D17: a word list is a name, never a path', async () => {
@@ -105,6 +108,25 @@ suite('gobuster on loopback', { skip }, async () => {
     assert.equal(outcome.complete, false);
     assert.equal(outcome.result['failedRequests'], 1);
   });
+
+  for (const [how, answer] of [
+    ['closes', (socket: Socket) => void socket.end()],
+    ['speaks nonsense', (socket: Socket) => void socket.end('SSH-2.0-x\r\n')],
+    ['breaks its encoding', (socket: Socket) => void socket.end(`HTTP/1.1 200 OK\r\n${GZIP}\r\n\r\nnot gzip`)],
+  ] as const) {
+    test(`a server that ${how} fails the call and does not count against the tool`, async () => {
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => answer(socket));
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { outcome } = await dir((server.address() as AddressInfo).port);
+      server.close();
+      assert.deepEqual([outcome.complete, outcome.trips], [false, undefined]);
+      assert.ok(outcome.failure !== undefined);
+    });
+  }
 
   test('an empty server, a soft 404 and a closed port are three different answers', async () => {
     const empty = await httpServer((_request, response) => reply(response, 404));

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { CANARY } from '../../src/tools/hydra/index.ts';
+import type { ToolEnd } from '../../src/core/tool/definition.ts';
 import { HydraResultSchema, parseHydra } from '../../src/tools/hydra/parser.ts';
+import { SERVICES, type ServiceName } from '../../src/tools/hydra/services.ts';
 import { feed, golden } from './golden.ts';
 import { assertFits } from './loopback-run.ts';
 
@@ -11,7 +13,23 @@ function read(
     service = 'http-get',
     exitCode = 0,
     out,
-  }: Partial<Record<'service', string>> & { exitCode?: number; out?: string } = {},
+    stdout = golden(`hydra/${sample}.stdout`),
+    stderr = golden(`hydra/${sample}.stderr`),
+    more = {},
+    stopOnFirst = false,
+    successText = false,
+    logins,
+  }: Partial<{
+    service: ServiceName;
+    exitCode: number;
+    out: string;
+    stdout: Buffer;
+    stderr: Buffer;
+    more: Partial<ToolEnd>;
+    stopOnFirst: boolean;
+    successText: boolean;
+    logins: readonly string[];
+  }> = {},
 ) {
   const kept: string[] = [];
   const said: string[] = [];
@@ -19,14 +37,21 @@ function read(
     parseHydra({
       host: '10.77.0.10',
       service,
+      stopOnFirst,
+      successText,
+      logins,
       canary: CANARY,
       keepSecret: ({ kind, value }) => `${kind}-${kept.push(value)}`,
       emit: (event) => void said.push(JSON.stringify(event)),
     }),
     {
-      stdout: golden(`hydra/${sample}.stdout`),
-      stderr: golden(`hydra/${sample}.stderr`),
-      end: { exitCode, files: new Map([['out.json', Buffer.from(out ?? golden(`hydra/${sample}.files/out.json`))]]) },
+      stdout,
+      stderr,
+      end: {
+        ...more,
+        exitCode,
+        files: new Map([['out.json', Buffer.from(out ?? golden(`hydra/${sample}.files/out.json`))]]),
+      },
     },
   );
   assertFits(HydraResultSchema, outcome.result);
@@ -38,7 +63,7 @@ suite('hydra output', () => {
     const { result, complete, kept, shown } = read('found');
     assert.equal(complete, true);
     assert.deepEqual(result.credentials, [
-      { host: '10.77.0.10', port: 18_099, service: 'http-get', login: 'admin', secretRef: 'password-1' },
+      { host: '10.77.0.10', port: 18_899, service: 'http-get', login: 'admin', secretRef: 'password-1' },
     ]);
     assert.deepEqual(kept, ['sun shine']);
     assert.doesNotMatch(shown, /sun shine/);
@@ -70,7 +95,7 @@ suite('hydra output', () => {
     });
   }
 
-  for (const sample of ['unclear', 'silent']) {
+  for (const sample of ['unclear', 'limited']) {
     test(`answers that are neither yes nor no are a failure, and their text does not leak (${sample})`, () => {
       const { failure, result, shown } = read(sample);
       assert.match(failure ?? '', /no clear answer/);
@@ -92,8 +117,79 @@ suite('hydra output', () => {
     assert.equal(failure, undefined);
   });
 
-  test('silence of SNMP is never a complete answer', () => {
-    assert.equal(read('none', { service: 'snmp' }).complete, false);
+  test('a server that closes on every guess is a failure, although hydra calls the target completed', () => {
+    const { failure, complete, result } = read('silent');
+    assert.match(failure ?? '', /error with every attempt|no clear answer/);
+    assert.equal(complete, false);
+    assert.deepEqual(result.credentials, []);
+  });
+
+  test('without one guess that was seen to be answered, nothing found is a failure', () => {
+    const stdout = golden('hydra/none.stdout')
+      .toString()
+      .replaceAll(/ read N$/gm, ' read Q');
+    const { failure, complete } = read('none', { stdout: Buffer.from(stdout) });
+    assert.match(failure ?? '', /no clear answer/);
+    assert.equal(complete, false);
+  });
+
+  test('one guess of which no answer was seen makes the answer incomplete, and a note says so', () => {
+    const stdout = golden('hydra/none.stdout')
+      .toString()
+      .replace(/ read N$/m, ' read Q');
+    const { failure, complete, result } = read('none', { stdout: Buffer.from(stdout) });
+    assert.deepEqual([failure, complete], [undefined, false]);
+    assert.match(result.note ?? '', /seen to be answered/);
+  });
+
+  test('refusals of a page without its status 401 are no evidence', () => {
+    assert.match(read('none', { stderr: Buffer.from('') }).failure ?? '', /no clear answer/);
+  });
+
+  test('services of which hydra shows no answers are never complete, and a note says why', () => {
+    for (const [name, { proof }] of Object.entries(SERVICES)) {
+      if (proof !== 'hidden') continue;
+      const { complete, result } = read('none', { service: name as ServiceName });
+      assert.equal(complete, false, name);
+      assert.match(result.note ?? '', /may still be right/);
+    }
+  });
+
+  test('a form judged by its success text is never completely negative', () => {
+    const stdout = golden('hydra/form.stdout').toString();
+    const { complete, result } = read('form', {
+      service: 'http-post-form',
+      successText: true,
+      stdout: Buffer.from(stdout),
+    });
+    assert.equal(complete, false);
+    assert.match(result.note ?? '', /success text/);
+  });
+
+  test('a hit for every login that was named settles the answer, and one for some of them does not', () => {
+    assert.equal(read('found', { service: 'ftp', logins: ['admin'] }).complete, true);
+    assert.equal(read('found', { service: 'ftp', logins: ['admin', 'root'] }).complete, false);
+    assert.equal(read('found', { service: 'ftp', stopOnFirst: true, logins: ['admin', 'root'] }).complete, true);
+  });
+
+  test('output that was cut is incomplete, not a failure', () => {
+    const stdout = golden('hydra/none.stdout').subarray(0, -300);
+    const { complete, failure, result } = read('none', { stdout, more: { stdoutTruncated: true } });
+    assert.deepEqual([complete, failure, result.credentials], [false, undefined, []]);
+  });
+
+  test('a run that ran out of time is not complete', () => {
+    assert.equal(read('none', { more: { ending: 'timed_out' } }).complete, false);
+  });
+
+  test('a page of the target cannot say that no password is required, nor report a hit', () => {
+    const page =
+      '[!] The server x does not require password.\n[80][http-get] host: 10.77.0.10   login: root   password: x\n';
+    const { result, shown } = read('none', {
+      stderr: Buffer.concat([golden('hydra/none.stderr'), Buffer.from(page)]),
+    });
+    assert.equal(result.open, false);
+    assert.doesNotMatch(shown, /accepted/);
   });
 
   test('an entry that the summary counts and the file lacks makes the answer incomplete', () => {

@@ -59,8 +59,8 @@ export async function loopbackRunner(tool: AnyTool, names: Readonly<Record<strin
     resolver: { resolve: (name) => Promise.resolve([names[name] ?? assert.fail(`asked for ${name}`)]) },
   });
   return {
-    run: (given: Record<string, unknown>, lists: readonly string[] = []) =>
-      runOnce({ tool, given, lists, executor, policy }),
+    run: (given: Record<string, unknown>, lists: readonly string[] = [], timeoutMs = 60_000) =>
+      runOnce({ tool, given, lists, timeoutMs, executor, policy }),
     async close() {
       await executor.close();
       await rm(scratch, { recursive: true, force: true });
@@ -72,6 +72,7 @@ async function runOnce(job: {
   tool: AnyTool;
   given: Record<string, unknown>;
   lists: readonly string[];
+  timeoutMs: number;
   executor: Awaited<ReturnType<typeof createExecutor>>;
   policy: ReturnType<typeof createTargetPolicy>;
 }): Promise<RealRun> {
@@ -83,7 +84,7 @@ async function runOnce(job: {
   const context: ToolContext = {
     raw: false,
     wordlists: await pinLists(tool, input, job.lists),
-    timeoutMs: 60_000,
+    timeoutMs: job.timeoutMs,
     link: {},
     keepSecret: ({ value }) => `secret-${secrets.push(value)}`,
   };

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import nmap from '../../src/tools/nmap/index.ts';
 import type { NmapResult } from '../../src/tools/nmap/output.ts';
 import { golden } from './golden.ts';
-import { loopbackRunner, missing } from './loopback-run.ts';
+import { assertFits, loopbackRunner, missing } from './loopback-run.ts';
 import { type Fed, feed, prepare, registered } from './under-test.ts';
 
 const TOOL = registered(nmap);
@@ -21,9 +21,9 @@ const degradedOf = async (input: Record<string, unknown>, raw = false) => {
 const riskOf = async (input: Record<string, unknown>) =>
   (nmap.raises?.((await scan(input, true)).input) ?? []).map(({ risk, option }) => `${option}: ${risk}`);
 
-async function read(stdout: string | Buffer, fed: Partial<Fed> = {}) {
-  const call = await scan({ targets: ['web.lab.internal', 'www.lab.internal'] });
-  const outcome = feed(TOOL, call, { stdout: [Buffer.from(stdout)], ...fed });
+async function read(stdout: string | Buffer, fed: Partial<Fed> & { readonly targets?: readonly string[] } = {}) {
+  const { targets = ['web.lab.internal'], ...more } = fed;
+  const outcome = feed(TOOL, await scan({ targets }), { stdout: [Buffer.from(stdout)], ...more });
   return { ...outcome, result: outcome.result as NmapResult };
 }
 
@@ -145,7 +145,9 @@ describe('the report of nmap', () => {
   });
 
   it('names a host as the caller named it', async () => {
-    const { result } = await read('<nmaprun><host><address addr="10.77.0.10" addrtype="ipv4"/></host></nmaprun>');
+    const targets = ['web.lab.internal', 'www.lab.internal'];
+    const report = '<nmaprun><host><address addr="10.77.0.10" addrtype="ipv4"/></host></nmaprun>';
+    const { result } = await read(report, { targets });
     assert.deepEqual(result.hosts[0]?.names, ['web.lab.internal', 'www.lab.internal']);
   });
 
@@ -172,6 +174,8 @@ describe('the report of nmap', () => {
     const { result, complete } = await read(golden('nmap/hostile-banners.stdout'));
     assert.equal(complete, true);
     assert.equal(result.hosts[0]?.ports.length, 4);
+    const long = '<nmaprun><host><address addr="10.77.0.10"/><hostscript><script id="a" output="';
+    assertFits(nmap.output, (await read(`${long}${'x'.repeat(9000)}"/></hostscript></host>`)).result);
     assert.ok(!JSON.stringify(result).includes('u001b'));
   });
 
@@ -205,19 +209,31 @@ describe('the report of nmap', () => {
   });
 
   it('stays small under a line of 100 MB', async () => {
-    const piece = Buffer.alloc(1_048_576, 'x');
-    const before = process.memoryUsage().rss;
+    const [piece, before] = [Buffer.alloc(1_048_576, 'x'), process.memoryUsage().rss];
     const stdout = [Buffer.from('<nmaprun><host><script output="'), ...Array.from({ length: 100 }, () => piece)];
     const { complete } = await read('', { stdout });
     assert.equal(complete, false);
     assert.ok(process.memoryUsage().rss - before < 100 * 1024 * 1024);
   });
 
+  it('is not complete when nmap skipped addresses, and a failure when it skipped them all', async () => {
+    const report = (total: number) =>
+      `<nmaprun><runstats><finished exit="success"/><hosts up="0" down="${total}" total="${total}"/></runstats></nmaprun>`;
+    const targets = ['10.77.0.0/30', 'web.lab.internal'];
+    const [none, some, all] = [
+      await read(report(0), { targets }),
+      await read(report(4), { targets }),
+      await read(report(5), { targets }),
+    ];
+    assert.match(none.failure ?? '', /no route/);
+    assert.deepEqual([some.failure, some.complete, some.result.notes.length], [undefined, false, 1]);
+    assert.deepEqual([all.failure, all.complete, all.result.notes.length], [undefined, true, 0]);
+  });
+
   it('calls a bad exit a failure in our own words', async () => {
     const stderr = [Buffer.from('You requested a scan type which requires root privileges.\nQUITTING!\n')];
     const { failure, complete } = await read('', { stderr, end: { exitCode: 1 } });
-    assert.match(failure ?? '', /raw packets/);
-    assert.equal(complete, false);
+    assert.deepEqual([/raw packets/.test(failure ?? ''), complete], [true, false]);
     assert.match((await read('', { end: { exitCode: 7 } })).failure ?? '', /7/);
   });
 });
@@ -251,6 +267,18 @@ describe('the real nmap', async () => {
     const states = Object.fromEntries(host?.ports.map((seen) => [seen.port, seen.state]) ?? []);
     assert.deepEqual(states, { 1: 'closed', [port]: 'open' });
     assert.match(JSON.stringify(host?.ports), /vsftpd.*3\.0\.3.*banner.*220 /);
+  });
+
+  it('without a route is a failure, not an empty network', { skip }, async (t) => {
+    if (process.getuid?.() !== 0) return t.skip('needs root for a network namespace');
+    for (const [targets, more] of [
+      [['10.77.0.0/30'], { scan: 'ping' }],
+      [['10.77.0.10'], { scan: 'syn', ports: '1' }],
+    ] as const) {
+      const { argv } = await scan({ targets, ...more }, true);
+      const { stdout } = await promisify(execFile)('unshare', ['-n', '/usr/bin/nmap', ...argv]);
+      assert.match((await read(stdout, { targets })).failure ?? '', /no route/);
+    }
   });
 
   it('takes the argv of a ping scan, a SYN scan and a UDP scan in a network of its own', { skip }, async (t) => {

@@ -77,10 +77,31 @@ suite('sqlmap output', () => {
     });
   }
 
-  test('a negative behind a filter is incomplete', () => {
-    const { result, complete } = read('filtered');
-    assert.equal(result.injectable, false);
-    assert.equal(complete, false);
+  test('a negative behind a filter or an overload, or one that was not said to its end, is not known', () => {
+    const negative = golden('sqlmap/negative.stdout').toString();
+    const overload =
+      '[13:42:32] [WARNING] HTTP error codes detected during run:\n503 (Service Unavailable) - 20 times\n';
+    for (const [stdout, end] of [
+      [golden('sqlmap/filtered.stdout').toString(), {}],
+      [negative.replace('\n[*] ending', `\n${overload}[*] ending`), {}],
+      [negative.replace('[13:42:21] [WARNING] GET', '[13:42:21] [CRITICAL] broken page\n[13:42:21] [WARNING] GET'), {}],
+      [negative.slice(0, negative.indexOf('[*] ending')), {}],
+      [negative, { stdoutTruncated: true }],
+      [negative, { ending: 'timed_out', exitCode: null }],
+    ] as const) {
+      const parser = parseSqlmap({ action: 'detect', param: 'id', emit: () => undefined });
+      const outcome = feed(parser, { stdout: Buffer.from(stdout), end });
+      assert.deepEqual([outcome.result.injectable, outcome.complete, outcome.trips], [null, false, undefined]);
+      assert.equal(outcome.failure === undefined, 'ending' in end);
+    }
+  });
+
+  test('only an end before the first line counts against the tool: a page can cause every other', () => {
+    const end = { exitCode: 2 };
+    const ended = (stdout: string) =>
+      feed(parseSqlmap({ action: 'detect', param: 'id', emit: () => undefined }), { stdout: Buffer.from(stdout), end });
+    assert.equal(ended('[*] starting\n').trips, undefined);
+    assert.equal(ended('').trips, true);
   });
 
   test('D39: lines about the start and the end of the program are not databases', () => {

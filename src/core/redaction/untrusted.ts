@@ -5,15 +5,15 @@ export interface CleanOptions {
 }
 
 // What a terminal would act on (ECMA-48): CSI with its parameters, the string sequences OSC, DCS, SOS, PM and APC up to
-// their terminator, and the short escapes. A string that is never terminated loses its introducer only: otherwise one
-// byte of a banner would hide everything after it.
+// their terminator, and the short escapes.
 // oxlint-disable no-control-regex -- control characters are the point
-const SEQUENCES = [
-  /(?:\u001b\[|\u009b)[0-?]{0,256}[ -/]{0,16}[@-~]/g,
-  /(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u009c]{0,8192}(?:\u0007|\u001b\\|\u009c)/g,
-  /\u001b[ -/]{0,16}[0-~]/g,
-] as const;
+const CONTROL_SEQUENCE = /(?:\u001b\[|\u009b)[0-?]{0,256}[ -/]{0,16}[@-~]/g;
+const STRING_START = /\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f]/g;
+const STRING_STOP = /\u0007|\u001b\\?|\u009c/g;
+const SHORT_ESCAPE = /\u001b[ -/]{0,16}[0-~]/g;
 // oxlint-enable no-control-regex
+/** Longest content of a string sequence, UTF-16 units. */
+const MAX_STRING = 8192;
 
 // Controls, format characters (bidi overrides: CVE-2021-42574; zero width; tag characters that smuggle instructions to
 // a model), lone surrogates, and everything that is drawn as nothing (variation selectors, fillers).
@@ -26,7 +26,8 @@ const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{DI}]/gu;
 export function cleanText(text: string, maxLength: number, options: CleanOptions = {}): string {
   // Cleaning costs no more than the field may hold (a 100 MB banner); eight times, because sequences fall away.
   const bounded = text.slice(0, maxLength * 8 + 1024);
-  const kept = SEQUENCES.reduce((left, sequence) => left.replace(sequence, ''), bounded)
+  const kept = withoutStrings(bounded.replace(CONTROL_SEQUENCE, ''))
+    .replace(SHORT_ESCAPE, '')
     .replace(/\r\n?|[\u0085\u2028\u2029]/g, '\n')
     .replace(/[\t\v\f]/g, ' ')
     .split('\n')
@@ -37,6 +38,35 @@ export function cleanText(text: string, maxLength: number, options: CleanOptions
   // A pair must not be cut into a lone surrogate.
   const start = kept.slice(0, maxLength).replace(/[\ud800-\udbff]$/, '');
   return `${start}…[cut ${kept.length - start.length + skipped} characters]`;
+}
+
+/**
+ * A string that is never terminated loses its introducer only, by the steps that follow: otherwise one byte of a banner
+ * would hide everything after it. Both searches only go forward: a banner of introducers without a terminator must not
+ * be searched to its end from each of them (CWE-1333).
+ */
+function withoutStrings(text: string): string {
+  let kept = '';
+  let copied = 0;
+  let stop = { start: -1, end: -1, ends: false };
+  const stops = new RegExp(STRING_STOP);
+  for (const { index, 0: introducer } of text.matchAll(STRING_START)) {
+    const content = index + introducer.length;
+    if (index < copied) continue;
+    if (stop.start < content) stop = nextStop(stops, text, content);
+    if (!stop.ends || stop.start - content > MAX_STRING) continue;
+    kept += text.slice(copied, index);
+    copied = stop.end;
+  }
+  return kept + text.slice(copied);
+}
+
+/** The first character that ends a string or breaks it off: an escape that does not terminate begins something else. */
+function nextStop(stops: RegExp, text: string, from: number): { start: number; end: number; ends: boolean } {
+  stops.lastIndex = from;
+  const found = stops.exec(text);
+  if (found === null) return { start: Number.POSITIVE_INFINITY, end: text.length, ends: false };
+  return { start: found.index, end: stops.lastIndex, ends: found[0] !== '\u001b' };
 }
 
 /** Bounds of a tool result. */

@@ -48,6 +48,24 @@ export function judgeName(rules: Rules, name: string, use: NameUse): Refusal | u
   return refusal('target.scope', `the name ${name} is not in scope; allowed: ${rules.scope.summary}`);
 }
 
+/** The first rule that refuses to have everything below the name asked for, or undefined. */
+export function judgeBelow(rules: Rules, name: string): Refusal | undefined {
+  // Enumeration and zone transfer ask for names that no claim shows: a denied one would be looked up, or handed over,
+  // by asking for the zone around it.
+  const denied = rules.scope.deniesBelow(name);
+  if (denied !== undefined) {
+    return refusal(
+      'target.deny',
+      `${name} holds ${denied}, which is denied, and this call asks for everything below ${name}; ask for single names, or enumerate a zone that holds no denied name`,
+    );
+  }
+  if (rules.scope.allowsBelow(name)) return undefined;
+  return refusal(
+    'target.scope',
+    `this call asks for everything below ${name}, which needs *.${name} in scope; allowed: ${rules.scope.summary}`,
+  );
+}
+
 type Views =
   | { readonly ok: false; readonly message: string }
   | { readonly ok: true; readonly touched: readonly Cidr[]; readonly scoped: readonly Cidr[] };

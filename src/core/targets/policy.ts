@@ -1,7 +1,7 @@
 import { SallyportError } from '../errors.ts';
 import { type Cidr, formatAddress, parseAddress } from './address.ts';
 import { type CanonicalTarget, canonicalise, countSubject, formatEndpoint, parseEndpoint } from './canonicalise.ts';
-import { judgeBlock, judgeName, type Rules, type Use } from './judge.ts';
+import { judgeBelow, judgeBlock, judgeName, type Rules, type Use } from './judge.ts';
 import { type OwnEndpoint, ownAddressFaults, readOwnAddresses } from './own-endpoints.ts';
 import { measure, pinnedTargets, sizeRefusal } from './pinned-targets.ts';
 import { denyPortFaults, isPortRange, mergePorts, parsePorts } from './ports.ts';
@@ -119,8 +119,10 @@ function judgeBeforeLookup(rules: Rules, { claim, target, use }: Reading): Refus
   const { subject } = target;
   if (subject.is === 'name') return judgeName(rules, subject.name, 'host');
   if (subject.is === 'domain') {
-    if (subject.reverse === undefined) return judgeName(rules, subject.name, 'domain');
-    return judgeBlock(rules, subject.reverse, { ...use, as: 'ask' });
+    // Below a reverse name lie the addresses of its block, and all of those are judged.
+    if (subject.reverse !== undefined) return judgeBlock(rules, subject.reverse, { ...use, as: 'ask' });
+    const refusal = judgeName(rules, subject.name, 'domain');
+    return refusal ?? (claim.below === true ? judgeBelow(rules, subject.name) : undefined);
   }
   if (claim.kind !== 'resolver') return judgeBlock(rules, subject.block, use);
   const isListed = rules.resolvers.some(({ address, port = 53 }) => formatEndpoint(address, port) === target.canonical);

@@ -16,6 +16,10 @@ export interface Scope {
   allowsName(name: string, use: NameUse): boolean;
   /** The denied entry that matches the name. */
   deniesName(name: string, use: NameUse): string | undefined;
+  /** True when every name below the name is allowed: only a wildcard can say so. */
+  allowsBelow(name: string): boolean;
+  /** The denied entry that is, or covers, a name below the name. */
+  deniesBelow(name: string): string | undefined;
   /** The allowed entries for a message, cut after eight. */
   readonly summary: string;
 }
@@ -44,6 +48,8 @@ export function createScope(allow: readonly string[], deny: readonly string[]): 
     deniesBlock: (block) => describe(denied.find((entry) => entry.is === 'block' && overlaps(entry.block, block))),
     allowsName: (name, use) => allowed.some((entry) => matchesName(entry, name, use)),
     deniesName: (name, use) => describe(denied.find((entry) => matchesName(entry, name, use))),
+    allowsBelow: (name) => allowed.some((entry) => isWildcard(entry) && matchesName(entry, name, 'domain')),
+    deniesBelow: (name) => describe(denied.find((entry) => liesBelow(entry, name))),
     summary: summarise(allow),
   };
 }
@@ -65,6 +71,14 @@ function matchesName(entry: Entry, name: string, use: NameUse): boolean {
   if (entry.is !== 'name') return false;
   if (!entry.wildcard) return entry.name === name;
   return name.endsWith(`.${entry.name}`) || (use === 'domain' && name === entry.name);
+}
+
+function isWildcard(entry: Entry): boolean {
+  return entry.is === 'name' && entry.wildcard;
+}
+
+function liesBelow(entry: Entry, name: string): boolean {
+  return entry.is === 'name' && entry.name.endsWith(`.${name}`);
 }
 
 function parseEntry(text: string): Parsed<Entry> {

@@ -22,6 +22,8 @@ export interface TargetClaim {
   readonly value: string;
   /** Ports that will be touched there; counted in the size and checked against denied ports. */
   readonly ports?: readonly PortRange[];
+  /** `domain` only: everything below the name is asked for too (enumeration, zone transfer) and has to be permitted. */
+  readonly below?: boolean;
 }
 
 /** A claim after canonicalising, resolving and checking: only this reaches an argv. */

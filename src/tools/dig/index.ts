@@ -79,7 +79,7 @@ export default defineTool({
   name: 'dig',
   title: 'What does a DNS server answer?',
   description:
-    'One DNS query with dig: the records of a name by type, the status (NXDOMAIN and REFUSED are answers too), flags and timing. With PTR and an address it looks up the reverse name; AXFR asks for a zone transfer. The name must be in scope, the server in scope or one of the operator’s. It follows no delegations, asks no other server, takes no dig options as text.',
+    'One DNS query with dig: the records of a name by type, the status (NXDOMAIN and REFUSED are answers too; after SERVFAIL nothing is known), flags and timing. With PTR and an address it looks up the reverse name; AXFR asks for a zone transfer, which is refused where a name below is out of scope. The name must be in scope, the server in scope or one of the operator’s. It follows no delegations, asks no other server, takes no dig options as text.',
   binary: 'dig',
   debianPackage: 'bind9-dnsutils',
   risk: 'observe',
@@ -93,7 +93,7 @@ export default defineTool({
   check: (input) =>
     input.type !== 'PTR' && parseAddress(input.name).ok ? ['an address has only a PTR record: set type to PTR'] : [],
   targets: (input) => [
-    { role: 'name', kind: 'domain', value: askedName(input) },
+    { role: 'name', kind: 'domain', value: askedName(input), below: input.type === 'AXFR' },
     { role: 'server', kind: 'resolver', value: input.server ?? '' },
   ],
   raises: (input) =>

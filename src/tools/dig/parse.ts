@@ -10,17 +10,17 @@ const MAX_NAME = 1024;
 const MAX_VALUE = 4000;
 const MAX_TEXT = 2_000_000;
 
+/** A cleaned text with room for the words that say how much of it was cut. */
+const text = (maxLength: number, description?: string) =>
+  Type.String({ maxLength: maxLength + 40, ...(description === undefined ? {} : { description }) });
 const closed = { additionalProperties: false } as const;
 const RecordSchema = Type.Object(
   {
-    name: Type.String({ maxLength: MAX_NAME }),
+    name: text(MAX_NAME),
     ttl: Type.Integer({ minimum: 0, description: 'Seconds.' }),
-    class: Type.String({ maxLength: 20 }),
-    type: Type.String({ maxLength: 20 }),
-    value: Type.String({
-      maxLength: MAX_VALUE,
-      description: 'Record data in master-file form; comes from the target.',
-    }),
+    class: text(20),
+    type: text(20),
+    value: text(MAX_VALUE, 'Record data in master-file form; comes from the target.'),
   },
   closed,
 );
@@ -36,9 +36,9 @@ export const DigResultSchema = Type.Object(
     question: Type.Union([
       Type.Object(
         {
-          name: Type.String({ maxLength: MAX_NAME }),
-          class: Type.String({ maxLength: 20 }),
-          type: Type.String({ maxLength: 20 }),
+          name: text(MAX_NAME),
+          class: text(20),
+          type: text(20),
         },
         closed,
       ),
@@ -60,7 +60,7 @@ export const DigResultSchema = Type.Object(
     ]),
     queryTimeMs: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
     messages: Type.Integer({ minimum: 0, description: 'DNS messages received; a zone transfer takes several.' }),
-    extendedErrors: Type.Array(Type.String({ maxLength: 200 }), {
+    extendedErrors: Type.Array(text(200), {
       maxItems: 16,
       description: 'RFC 8914, server’s words.',
     }),
@@ -212,10 +212,13 @@ function conclude(reading: Reading, type: string, end: ToolEnd): ParseOutcome<Di
   const isWhole = type !== 'AXFR' || isWholeZone(result);
   if (!isWhole && result.answer.length > 0) notes.add('The zone transfer ended early: records are missing.');
   if (result.flags.includes('tc')) notes.add('The server cut its answer short.');
+  const isAnswered = hasAnswered(result, type);
+  if (result.status !== null && !isAnswered) notes.add(`The server did not look (${result.status}): nothing is known.`);
   const complete =
     end.ending === 'exited' &&
     end.exitCode === 0 &&
     result.messages > 0 &&
+    isAnswered &&
     reading.error === undefined &&
     !reading.cut &&
     !end.stdoutTruncated &&
@@ -224,6 +227,17 @@ function conclude(reading: Reading, type: string, end: ToolEnd): ParseOutcome<Di
   result.notes = [...notes];
   const failure = failureOf(reading, end);
   return failure === undefined ? { result, complete } : { result, complete: false, failure };
+}
+
+const ANSWERS = ['NOERROR', 'NXDOMAIN', 'REFUSED'];
+/** How a server says that it does not give a zone away. */
+const TRANSFER_ANSWERS = [...ANSWERS, 'NOTAUTH', 'NOTIMP'];
+
+/** Whether the server's status answers the question; SERVFAIL, FORMERR and the like only say that it could not. */
+function hasAnswered({ status, answer }: DigResult, type: string): boolean {
+  // dig shows no header of a transfer that succeeds.
+  if (status === null) return type === 'AXFR' && answer.length > 0;
+  return (type === 'AXFR' ? TRANSFER_ANSWERS : ANSWERS).includes(status);
 }
 
 /** RFC 5936: a whole transfer begins and ends with the same SOA record. A refusal is a whole answer too. */

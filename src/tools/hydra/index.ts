@@ -24,7 +24,7 @@ export default defineTool({
     'Tries user names and passwords, given or from server-side lists, against one service of one host. Every attempt is a real ' +
     'login and may lock accounts out: use short lists. Found passwords are stored apart; the result shows a reference. ' +
     'open: true means that the service let in a password that cannot be right or asks for none, so nothing was learned about ' +
-    'accounts. An empty result with complete: true means that every guess was refused; "could not look" is a failure.',
+    'accounts. An empty result with complete: true means that every guess was refused; "could not look" is a failure, and note says why an answer is not complete.',
   binary: 'hydra',
   debianPackage: 'hydra',
   risk: 'exploit',
@@ -48,10 +48,12 @@ export default defineTool({
   grammar: {
     prefix: ['-I', '-q'],
     options: {
+      '-d': 'flag',
       '-f': 'flag',
       '-6': 'flag',
       '-t': 'integer',
       '-w': /10/,
+      '-W': /1/,
       '-s': 'integer',
       '-b': /json/,
       '-o': /out\.json/,
@@ -63,12 +65,15 @@ export default defineTool({
   argv: hydraArgv,
   files: hydraFiles,
   readBack: ['out.json'],
-  atStdoutCap: 'kill',
+  atStdoutCap: 'truncate',
   secrets: ['passwords'],
   parse: ({ input, pinned, context, ...waiting }) =>
     parseHydra({
       host: pinned.one('host').canonical,
       service: input.service,
+      stopOnFirst: input.stopOnFirst,
+      logins: input.users,
+      successText: input.form?.successText !== undefined,
       canary: CANARY,
       keepSecret: (secret) => context.keepSecret(secret),
       emit: (event) => waiting.emit(event),
@@ -78,7 +83,7 @@ export default defineTool({
     {
       title: 'two users against the lab sshd',
       input: { host: '10.77.0.10', service: 'ssh', users: ['labuser', 'root'], passwords: ['sunshine', 'letmein'] },
-      argv: '-I -q -t 4 -w 10 -s 22 -b json -o out.json -L u -P p 10.77.0.10 ssh'.split(' '),
+      argv: '-I -q -d -t 4 -w 10 -W 1 -s 22 -b json -o out.json -L u -P p 10.77.0.10 ssh'.split(' '),
     },
     {
       title: 'a page behind basic authentication, until the first hit',
@@ -91,7 +96,7 @@ export default defineTool({
         stopOnFirst: true,
       },
       resolves: { 'web.lab.internal': '10.77.0.10' },
-      argv: '-I -q -f -t 1 -w 10 -s 80 -b json -o out.json -L u -P p 10.77.0.10 http-get /private/'.split(' '),
+      argv: '-I -q -d -f -t 1 -w 10 -W 1 -s 80 -b json -o out.json -L u -P p 10.77.0.10 http-get /private/'.split(' '),
     },
     {
       title: 'a login form by name',
@@ -112,7 +117,7 @@ export default defineTool({
       },
       resolves: { 'web.lab.internal': '10.77.0.10' },
       argv: [
-        ...'-I -q -t 2 -w 10 -s 8081 -b json -o out.json -L u -P p 10.77.0.10 http-post-form'.split(' '),
+        ...'-I -q -d -t 2 -w 10 -W 1 -s 8081 -b json -o out.json -L u -P p 10.77.0.10 http-post-form'.split(' '),
         '/login\\:v1:user=^USER^&pass=^PASS^&token=a%3Ab%26c:H=Host\\: web.lab.internal\\:8081:F=wrong\\x3a\\x20\\x5c\\x20try\\x20again',
       ],
     },
@@ -122,17 +127,22 @@ export default defineTool({
 function hydraArgv(input: HydraInput, pinned: PinnedTargets, context: ToolContext): string[] {
   checkListSizes(context);
   const target = pinned.one('host');
-  const { takes } = serviceOf(input.service);
+  const { takes, proof } = serviceOf(input.service);
   const option = moduleOption(input, target);
   return [
     // -I: a hydra.restore is never taken up. -q: connection errors of single attempts are not shown, they are in the summary.
     '-I',
     '-q',
+    // -d: the one output that shows which guesses were answered.
+    ...(proof === 'hidden' ? [] : ['-d']),
     ...(input.stopOnFirst ? ['-f'] : []),
     '-t',
     String(tasksOf(input)),
     '-w',
     '10',
+    // A worker connects again as long as a server closes on it, without end: this is one connection a second.
+    '-W',
+    '1',
     '-s',
     String(portOf(input)),
     '-b',

@@ -13,7 +13,7 @@ export const HydraInputSchema = Type.Object(
     host: HostSchema,
     service: Type.Union(
       (Object.keys(SERVICES) as ServiceName[]).map((name) => Type.Literal(name)),
-      { description: 'What listens there. redis, vnc and snmp take passwords without users.' },
+      { description: 'What listens there. redis and snmp take passwords without users.' },
     ),
     port: Type.Optional({ ...PortSchema, description: 'Default: the usual port of the service.' }),
     users: Type.Optional(

@@ -2,6 +2,8 @@ import { type Static, Type } from '@sinclair/typebox';
 import { cleanText } from '../../core/tool/clean-text.ts';
 import type { ParseOutcome, ToolEnd, ToolEvent, ToolParser } from '../../core/tool/definition.ts';
 import { createLineReader } from '../../core/tool/lines.ts';
+import { createHeard, type Heard, hearStderr, hearStdout, provenRefusals } from './heard.ts';
+import { type ServiceName, serviceOf } from './services.ts';
 
 const MAX_CREDENTIALS = 10_000;
 const MAX_LINE = 4096;
@@ -28,6 +30,7 @@ export const HydraResultSchema = Type.Object(
       minimum: 0,
       description: 'Attempts whose answer was neither yes nor no; they count as not tried.',
     }),
+    note: Type.Optional(Type.String({ description: 'Why the answer is not complete.' })),
   },
   { additionalProperties: false },
 );
@@ -39,20 +42,14 @@ interface Found {
   readonly password: string;
 }
 
-/** What hydra says about itself on its two streams. */
-interface Heard {
-  /** Targets finished, from the summary line; undefined without one. */
-  finished: number | undefined;
-  valid: number;
-  errors: number;
-  unclear: number;
-  needsNoPassword: boolean;
-  unreachable: boolean;
-}
-
 interface HydraContext {
   readonly host: string;
-  readonly service: string;
+  readonly service: ServiceName;
+  readonly stopOnFirst: boolean;
+  /** Logins that were named, where they were named one by one. */
+  readonly logins?: readonly string[] | undefined;
+  /** Whether a form is judged by the text of a right login. */
+  readonly successText: boolean;
   /** A password that cannot be right; where it was taken, every password is. */
   readonly canary: string;
   keepSecret(secret: { readonly kind: string; readonly value: string }): string;
@@ -64,16 +61,13 @@ interface HydraContext {
  * passwords in clear: no text of theirs ever enters a result, an event or a failure.
  */
 export function parseHydra(from: HydraContext): ToolParser<HydraResult> {
-  const heard: Heard = {
-    finished: undefined,
-    valid: 0,
-    errors: 0,
-    unclear: 0,
-    needsNoPassword: false,
-    unreachable: false,
-  };
-  const stdout = createLineReader(MAX_LINE, (line) => hearLine(from, heard, line));
-  const stderr = createLineReader(MAX_LINE, (line) => hearLine(from, heard, line));
+  const heard = createHeard();
+  const { proof } = serviceOf(from.service);
+  const stdout = createLineReader(MAX_LINE, (line) => {
+    hearStdout(heard, line);
+    tellFound(from, line);
+  });
+  const stderr = createLineReader(MAX_LINE, (line) => hearStderr(heard, line, proof));
   return {
     stdout: (chunk) => stdout.push(chunk),
     stderr: (chunk) => stderr.push(chunk),
@@ -85,33 +79,20 @@ export function parseHydra(from: HydraContext): ToolParser<HydraResult> {
   };
 }
 
-function hearLine(from: HydraContext, heard: Heard, line: string): void {
-  const summary = /^(\d) of 1 target (?:successfully )?completed, (\d{1,9}) valid passwords? found$/.exec(line);
-  if (summary !== null) {
-    heard.finished = Number(summary[1]);
-    heard.valid = Number(summary[2]);
-  }
-  if (/^\[!\] The server \S+ does not require password/.test(line)) heard.needsNoPassword = true;
-  // "Unusual return code: 500 for NAME:PASSWORD" and "account … might be valid but …": hydra could not tell.
-  if (/^\[WARNING\] Unusual return code|might be valid but/.test(line)) heard.unclear += 1;
-  if (/^\[ERROR\]|did not complete/.test(line)) heard.errors += 1;
-  if (/^\[ERROR\] (?:could not connect|all children were disabled)|terminating, can ?not connect/.test(line)) {
-    heard.unreachable = true;
-  }
+function tellFound(from: HydraContext, line: string): void {
   const accepted = readAccepted(line);
-  if (accepted !== undefined && accepted.password !== from.canary) {
-    const who = accepted.login === '' ? '' : ` for ${cleanText(accepted.login, 128)}`;
-    from.emit({ kind: 'finding', message: `a password was accepted${who}` });
-  }
+  if (accepted === undefined || accepted.password === from.canary) return;
+  const who = accepted.login === '' ? '' : ` for ${cleanText(accepted.login, 128)}`;
+  from.emit({ kind: 'finding', message: `a password was accepted${who}` });
 }
 
-/** `[22][ssh] host: A   login: B   password: C`, by first marks: a pattern with three gaps would go back at every blank. */
+/** `[22][ssh] host: A   login: B   password: C`, by first marks: a pattern with gaps goes back at every blank (CWE-1333). */
 function readAccepted(line: string): { readonly login: string; readonly password: string } | undefined {
   const head = /^\[\d+\]\[[a-z0-9-]+\] host: \S+ +(?=[lp])/.exec(line)?.[0];
   if (head === undefined) return undefined;
   const rest = line.slice(head.length);
   if (rest.startsWith('password: ')) return { login: '', password: rest.slice(10) };
-  const end = rest.indexOf(' password: ');
+  const end = rest.indexOf(' password: ', 8);
   if (!rest.startsWith('login: ') || end < 0) return undefined;
   return { login: rest.slice(7, end).trimEnd(), password: rest.slice(end + 11) };
 }
@@ -123,26 +104,54 @@ function conclude(from: HydraContext, heard: Heard, end: ToolEnd): ParseOutcome<
   const result: HydraResult = { credentials, open: isOpen, unclear: heard.unclear };
   if (end.ending !== 'exited') return { result, complete: false };
   if (isOpen) return { result, complete: true };
-  const failure = failureOf(heard, found.length);
-  const complete =
-    failure === undefined &&
+  const failure = failureOf(from, heard, { found: found.length, isCut: end.stdoutTruncated });
+  if (failure !== undefined) return { result, complete: false, failure };
+  const isWhole =
     heard.errors === 0 &&
     heard.unclear === 0 &&
     heard.valid === found.length &&
     found.length <= MAX_CREDENTIALS &&
-    // A wrong community and a dead host are the same silence in SNMP.
-    !(from.service === 'snmp' && found.length === 0);
-  return failure === undefined ? { result, complete } : { result, complete, failure };
+    !end.stdoutTruncated;
+  if (isWhole && isSettled(from, found)) return { result, complete: true };
+  const doubt = doubtOf(from, heard);
+  return doubt === undefined ? { result, complete: isWhole } : { result: { ...result, note: doubt }, complete: false };
 }
 
-function failureOf(heard: Heard, found: number): string | undefined {
+/** Whether hydra had nothing left to try: it ends after the first hit when told to, and for a login with its own hit. */
+function isSettled({ stopOnFirst, logins }: HydraContext, found: readonly Found[]): boolean {
+  if (found.length === 0) return false;
+  const hits = new Set(found.map(({ login }) => login));
+  return stopOnFirst || (logins?.every((login) => hits.has(login)) ?? false);
+}
+
+function failureOf(
+  from: HydraContext,
+  heard: Heard,
+  { found, isCut }: { readonly found: number; readonly isCut: boolean },
+): string | undefined {
   if (found > 0) return undefined;
   if (heard.unreachable || heard.finished === 0)
     return 'The service could not be reached or does not speak this protocol.';
-  if (heard.finished === undefined) return 'hydra ended before it had tried anything.';
+  if (heard.finished === undefined && !isCut) return 'hydra ended before it had tried anything.';
   if (heard.errors > 0) return 'hydra met an error with every attempt; no login was tried.';
-  if (heard.unclear > 0) return 'The service gave no clear answer to the attempts; nothing can be told from them.';
+  const { proof } = serviceOf(from.service);
+  const isMute = proof !== 'hidden' && provenRefusals(heard, proof) === 0 && heard.unmatched === 0;
+  if (heard.unclear > 0 || isMute)
+    return 'The service gave no clear answer to the attempts; nothing can be told from them.';
   return undefined;
+}
+
+/** Why what was not found may still be there; undefined when every guess was answered. */
+function doubtOf(from: HydraContext, heard: Heard): string | undefined {
+  const { proof } = serviceOf(from.service);
+  if (proof === 'hidden') {
+    return 'hydra does not tell an unanswered guess at this service from a refused one: a password that is not listed may still be right.';
+  }
+  if (proof === 'form' && from.successText) {
+    return 'A page without the success text need not be a refusal: a password that is not listed may still be right.';
+  }
+  if (heard.sent > 0 && provenRefusals(heard, proof) + heard.accepted >= heard.sent) return undefined;
+  return 'Not every guess was seen to be answered: a password that is not listed may still be right.';
 }
 
 function toCredential(from: HydraContext, { port, login, password }: Found): HydraResult['credentials'][number] {
@@ -162,21 +171,29 @@ function toCredential(from: HydraContext, { port, login, password }: Found): Hyd
 function readFound(file: Buffer | undefined): Found[] {
   const found: Found[] = [];
   for (const line of (file?.toString('utf8') ?? '').split('\n')) {
-    const head = /^\s*\{"port": (\d{1,5}), "service": "[^"]*", "host": "[^"]*", "(login|password)": "/.exec(line);
-    const port = Number(head?.[1]);
-    const tail = line.trimEnd().replace(/,$/, '');
-    if (head === null || port < 1 || port > 65_535 || !tail.endsWith('"}')) continue;
-    const [, , first] = head;
-    const texts = tail.slice(head[0].length, -2);
-    const end = first === 'login' ? texts.indexOf(PASSWORD_FIELD) : -PASSWORD_FIELD.length;
-    if (first === 'login' && end < 0) continue;
-    const login = first === 'login' ? texts.slice(0, end) : '';
-    found.push({ port, login: unescapeFirst(login), password: unescapeFirst(texts.slice(end + PASSWORD_FIELD.length)) });
+    const entry = readEntry(line);
+    if (entry !== undefined) found.push(entry);
   }
   return found;
 }
 
-function unescapeFirst(text = ''): string {
+const PASSWORD_FIELD = '", "password": "';
+
+function readEntry(line: string): Found | undefined {
+  const head = /^\s*\{"port": (\d{1,5}), "service": "[^"]*", "host": "[^"]*", "(login|password)": "/.exec(line);
+  const port = Number(head?.[1]);
+  if (head === null || port < 1 || port > 65_535) return undefined;
+  const end = line.trimEnd().replace(/,$/, '');
+  if (!end.endsWith('"}') || end.length < head[0].length + 2) return undefined;
+  const texts = end.slice(head[0].length, -2);
+  if (head[2] === 'password') return { port, login: '', password: unescapeFirst(texts) };
+  const border = texts.indexOf(PASSWORD_FIELD);
+  if (border < 0) return undefined;
+  const password = texts.slice(border + PASSWORD_FIELD.length);
+  return { port, login: unescapeFirst(texts.slice(0, border)), password: unescapeFirst(password) };
+}
+
+function unescapeFirst(text: string): string {
   const quote = text.indexOf('"');
   return quote > 0 && text[quote - 1] === '\\' ? text.slice(0, quote - 1) + text.slice(quote) : text;
 }

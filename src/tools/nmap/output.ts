@@ -12,7 +12,9 @@ export const PORT_STATES = [
 ] as const;
 
 const PortStateSchema = Type.Union(PORT_STATES.map((state) => Type.Literal(state)));
-const text = (maxLength: number, description: string) => Type.String({ maxLength, description });
+/** Room for the words that say how much of a text was cut. */
+const CUT_NOTE = 40;
+const text = (maxLength: number, description: string) => Type.String({ maxLength: maxLength + CUT_NOTE, description });
 const closed = { additionalProperties: false } as const;
 
 const ScriptSchema = Type.Object(

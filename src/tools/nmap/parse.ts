@@ -12,6 +12,8 @@ interface Scan {
   readonly hosts: NmapHost[];
   readonly notes: Set<string>;
   readonly namesByAddress: ReadonlyMap<string, string[]>;
+  /** Addresses that this call is for. */
+  readonly wanted: number;
   readonly emit: ParseInput<unknown>['emit'];
   host: NmapHost | undefined;
   port: NmapPort | undefined;
@@ -35,6 +37,7 @@ export function parseNmap(input: ParseInput<unknown>): ToolParser<NmapResult> {
     hosts: [],
     notes: new Set(),
     namesByAddress,
+    wanted: Number(input.pinned.size.addresses),
     emit: (event) => input.emit(event),
     host: undefined,
     port: undefined,
@@ -57,10 +60,18 @@ function conclude(scan: Scan, sound: boolean, end: ToolEnd): ParseOutcome<NmapRe
   closeHost(scan);
   if (!sound) scan.notes.add('The output could not be read to its end; what came before is kept.');
   if (!scan.finished) scan.notes.add('nmap did not finish: hosts and ports that are not listed were not looked at.');
+  const skipped = Math.max(0, scan.wanted - scan.counts.total);
+  if (scan.finished && skipped > 0) {
+    scan.notes.add(
+      `nmap skipped ${skipped} of ${scan.wanted} addresses, for want of a route: they were not looked at.`,
+    );
+  }
   if (end.stdoutTruncated) scan.notes.add('The output met its size limit.');
   const complete =
     sound &&
     scan.finished &&
+    // nmap with raw packets leaves out what it has no route to, and still ends with success and 0.
+    skipped === 0 &&
     !scan.cut &&
     !end.stdoutTruncated &&
     end.ending === 'exited' &&
@@ -77,8 +88,12 @@ function conclude(scan: Scan, sound: boolean, end: ToolEnd): ParseOutcome<NmapRe
     },
     notes: [...scan.notes],
   };
-  if (end.ending !== 'exited' || end.exitCode === 0) return { result, complete };
-  return { result, complete: false, failure: failureOf(end) };
+  if (end.ending !== 'exited') return { result, complete };
+  if (end.exitCode !== 0) return { result, complete: false, failure: failureOf(end) };
+  if (!complete && sound && scan.finished && scan.counts.total === 0) {
+    return { result, complete, failure: 'nmap looked at no address: it has no route to any of them.' };
+  }
+  return { result, complete };
 }
 
 function failureOf(end: ToolEnd): string {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { growth, LINEAR } from '../../fixtures/cpu-cost.ts';
 import { cleanResult, cleanText } from '../../../src/core/redaction/untrusted.ts';
 
 const limits = { maxText: 100, maxItems: 3, maxDepth: 4 };
@@ -22,6 +23,41 @@ test('terminal escapes go as a whole, text beside them stays', () => {
 test('an escape that never ends hides nothing', () => {
   assert.equal(cleanText('a\u001b]0;the rest stays', 100), 'a0;the rest stays');
   assert.equal(cleanText('\u001b[\u0001x', 100), 'x');
+});
+
+test('a string sequence goes only when it ends as one, within its bound, before anything else begins', () => {
+  const content = 'x'.repeat(8192);
+  const cases: [string, string][] = [
+    [`a\u0090${content}\u009cb`, 'ab'],
+    [`a\u0090${content}x\u009cb`, `a${content}xb`],
+    ['a\u0090x\u0090y\u0007b', 'ab'],
+    ['a\u0090x\u001b]y\u0007b', 'axb'],
+    ['a\u0090x\u001b\u001b\\b', 'axb'],
+    ['a\u009dx\u0007b\u0007c\u0098y\u009cd', 'abcd'],
+    ['\u0090\u0090\u0090', ''],
+  ];
+  for (const [text, cleaned] of cases)
+    assert.equal(cleanText(text, 20_000), cleaned, JSON.stringify(text).slice(0, 60));
+});
+
+test('cleaning costs in proportion to the text, also when sequences begin everywhere and end nowhere (CWE-1333)', () => {
+  for (const piece of [
+    '\u0090',
+    '\u001b]',
+    '\u009b0',
+    '\u001b[',
+    '\u001b',
+    '\u001bP\u001b',
+    '\u0090\u009c',
+    '\r',
+    '\u202e',
+  ]) {
+    const ratio = growth((size) => {
+      const text = piece.repeat(size / piece.length);
+      return () => cleanText(text, size);
+    }, 1000);
+    assert.ok(ratio < LINEAR, `${JSON.stringify(piece)}: eight times the text costs ${ratio} times as much`);
+  }
 });
 
 test('controls, bidi marks, zero-width and tag characters and lone surrogates are removed', () => {

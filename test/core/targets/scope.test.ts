@@ -38,6 +38,34 @@ describe('a wildcard', () => {
   });
 });
 
+describe('everything below a name', () => {
+  const scope = createScope(
+    ['*.lab.internal', 'exact.test', '10.0.0.0/8'],
+    ['secret.lab.internal', '*.x.dev.lab.internal'],
+  );
+
+  it('is denied when a denied name, or a wildcard of one, lies below it', () => {
+    assert.equal(scope.deniesBelow('lab.internal'), 'secret.lab.internal');
+    assert.equal(scope.deniesBelow('dev.lab.internal'), '*.x.dev.lab.internal');
+    for (const name of [
+      'web.lab.internal',
+      'b.internal',
+      'secret.lab.internal',
+      'x.dev.lab.internal',
+      'ev.lab.internal',
+    ]) {
+      assert.equal(scope.deniesBelow(name), undefined, name);
+    }
+  });
+
+  it('is allowed by a wildcard over it only', () => {
+    for (const name of ['lab.internal', 'web.lab.internal', 'a.b.lab.internal'])
+      assert.ok(scope.allowsBelow(name), name);
+    for (const name of ['exact.test', 'internal', 'badlab.internal'])
+      assert.equal(scope.allowsBelow(name), false, name);
+  });
+});
+
 describe('allowed networks', () => {
   it('hold a network together that none of them holds alone', () => {
     const scope = createScope(['10.0.0.0/9', '10.128.0.0/10', '10.192.0.0/10', '192.168.0.0/25'], []);

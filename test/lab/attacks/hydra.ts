@@ -19,6 +19,8 @@ const listControl: Control = {
 };
 const formControl: Control = { input: form(), reaches: { address: TARGET, port: PORTS.php } };
 const web = { address: OUTSIDE, port: 80 };
+/** Ends its value in a libpq connection string and names another server. */
+const ELSEWHERE = `a' host='${OUTSIDE}' port='80`;
 const guess = (...args: string[]): string[] => ['hydra', '-I', '-l', 'admin', '-p', PASSWORD, ...args];
 const otherHost = { log: 'nginx', line: /"evil\.test"/ } as const;
 const smuggled = { log: 'nginx', line: /smuggled/ } as const;
@@ -95,6 +97,22 @@ export const HYDRA_ATTACKS: readonly Attack[] = [
     name: 'use a service that is not offered (an open proxy leads anywhere)',
     input: page(TARGET, { service: 'http-proxy', path: `http://${OUTSIDE}/` }),
     refused: ['ERR_INPUT_INVALID'],
+    control,
+  },
+  {
+    name: 'name another server in a PostgreSQL login',
+    input: page(TARGET, { service: 'postgres', path: undefined, users: [ELSEWHERE] }),
+    refused: ['ERR_INPUT_INVALID'],
+    control,
+    unguarded: {
+      // Its first connection, by the port, must be answered; the login then goes where the user name says.
+      argv: ['hydra', '-I', '-s', String(PORTS.web), '-l', ELSEWHERE, '-p', PASSWORD, TARGET, 'postgres'],
+      reaches: web,
+    },
+  },
+  {
+    name: 'name another server in the login and the password of a service that is offered',
+    input: page(TARGET, { users: [ELSEWHERE], passwords: [ELSEWHERE, `@${OUTSIDE}:80/`] }),
     control,
   },
   {
