@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import convict from 'convict';
 import { type Config, configSchema, type ToolConfig, toolConfig } from '../schemas/config.ts';
 import { environmentLayer } from './config/environment.ts';
 import { fileLayer } from './config/file.ts';
 import { type ConfigFault, type ConfigKey, configKeys, type Layer } from './config/keys.ts';
 import type { LoadedConfig } from './config/loaded.ts';
-import { brokenRules } from './config/rules.ts';
+import { readRegularFile } from './config/regular-file.ts';
+import { type Broken, brokenRules } from './config/rules.ts';
 import { deepFreeze, nest } from './config/tree.ts';
 import { checkValue } from './config/value.ts';
 
@@ -16,6 +16,7 @@ export type { LoadedConfig } from './config/loaded.ts';
 /** The reference, for the documentation and the command line. */
 export { type ConfigRow, describeConfig, environmentExample, referenceTable } from './config/reference.ts';
 /** Whether an address is this machine's only. */
+export type { Broken as BrokenRule } from './config/rules.ts';
 export { isLoopback } from './config/rules.ts';
 /** Hot reload. */
 export { type ConfigWatch, type ReloadResult, watchConfig } from './config/watch.ts';
@@ -37,6 +38,8 @@ export interface ConfigInput {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The tools that were found on disk: each has its section. */
   readonly toolNames: readonly string[];
+  /** Rules that need more than the schema (the policy, the tools); their faults are told together with all others. */
+  readonly further?: (config: Config) => readonly Broken[];
   /** Reads a file whole; the default is the file system. */
   readonly readFile?: (path: string) => Buffer;
 }
@@ -47,7 +50,7 @@ export function readEnvironment(): Readonly<Record<string, string | undefined>> 
 }
 
 /** Defaults < YAML file < environment, all of it checked. Throws ConfigError with every fault at once. */
-export function loadConfig({ environment, toolNames, readFile = readFileSync }: ConfigInput): LoadedConfig {
+export function loadConfig({ environment, toolNames, further, readFile = readRegularFile }: ConfigInput): LoadedConfig {
   const schema = configSchema(toolNames);
   const keys = configKeys(schema);
   const file = environment['SALLYPORT_CONFIG'];
@@ -61,7 +64,7 @@ export function loadConfig({ environment, toolNames, readFile = readFileSync }: 
     ]),
   );
   const faults = [...fromFile.faults, ...fromEnvironment.faults];
-  faults.push(...ruleFaults({ config, sources, toolNames, faulty: new Set(faults.map(({ key }) => key)) }));
+  faults.push(...ruleFaults({ config, sources, toolNames, further, faulty: new Set(faults.map(({ key }) => key)) }));
   if (faults.length > 0) throw new ConfigError(faults);
   return deepFreeze({ config, sources, toolNames: [...toolNames], ...(file === undefined ? {} : { file }) });
 }
@@ -115,10 +118,11 @@ function ruleFaults(input: {
   readonly config: Config;
   readonly sources: Readonly<Record<string, string>>;
   readonly toolNames: readonly string[];
+  readonly further: ConfigInput['further'];
   readonly faulty: ReadonlySet<string>;
 }): readonly ConfigFault[] {
   const tools = new Map(input.toolNames.map((name): [string, ToolConfig] => [name, toolConfig(input.config, name)]));
-  return brokenRules(input.config, tools)
+  return [...brokenRules(input.config, tools), ...(input.further?.(input.config) ?? [])]
     .filter(({ keys }) => !keys.some((key) => input.faulty.has(key)))
     .map(({ keys, wrong, right }) => {
       const written = [...new Set(keys.map((key) => input.sources[key] ?? 'default'))].filter((at) => at !== 'default');

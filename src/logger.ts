@@ -39,7 +39,7 @@ export function createLogger<Event extends string>({ level, redactor, destinatio
         log: (fields) => safeFields(fields, redactor),
       },
       serializers: { req: requestFields, res: replyFields, err: (error: unknown) => redactor.redactLogged(error) },
-      hooks: { streamWrite: (line) => redactLine(line, redactor) },
+      hooks: { streamWrite: (line) => visible(redactLine(line, redactor)) },
     },
     destination,
   );
@@ -82,6 +82,17 @@ function safeFields(fields: Record<string, unknown>, redactor: LogRedactor): Rec
 
 function named(key: string): string {
   return OWN_KEYS.has(key) ? `data_${key}` : key;
+}
+
+/**
+ * The same JSON with everything escaped that a terminal or a reader's eye would act on (C1 controls, direction marks,
+ * line separators): JSON itself escapes C0 only, and a caller's text must not act when somebody looks at the log.
+ */
+function visible(line: string): string {
+  return line.replace(
+    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /**

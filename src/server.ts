@@ -15,6 +15,7 @@ import { expandOwnEndpoints } from './core/targets/own-endpoints.ts';
 import { loadTools } from './core/tool/discovery.ts';
 import { isSelected } from './core/tool/patterns.ts';
 import { createGateway, type Gateway, type GatewayParts } from './gateway.ts';
+import { brokenSettings } from './gateway/configuration-faults.ts';
 import { createLogger } from './logger.ts';
 import { type DataDir, openDataDir } from './store/data-dir.ts';
 import { ensureFirstKey } from './store/first-key.ts';
@@ -33,7 +34,12 @@ process.stdout.on('error', () => undefined);
 async function main(): Promise<void> {
   const allTools = await loadTools(join(ROOT, 'src', 'tools'));
   const environment = readEnvironment();
-  const load = () => loadConfig({ environment, toolNames: allTools.map((tool) => tool.name) });
+  const load = () =>
+    loadConfig({
+      environment,
+      toolNames: allTools.map((tool) => tool.name),
+      further: (config) => brokenSettings(config, allTools),
+    });
   const loaded = load();
   const { config } = loaded;
   logger.setLevel(config.log.level);
@@ -95,6 +101,9 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
   logger.info('gateway.started', { address, version: gateway.version, layers: gateway.executor.layers });
 }
 
+/** Time that answers which are being written get once everything else has ended. */
+const CLOSE_MS = 1000;
+
 interface Serving {
   readonly config: Config;
   readonly metrics: Metrics;
@@ -112,7 +121,10 @@ async function serve(gateway: Gateway, { config, metrics, redisUrl }: Serving) {
   });
   const address = await app.listen({ host: config.host, port: config.port });
   const stop = async () => {
+    // A client that sent nothing, or half a request, must not keep us from ending: Node waits for it without a limit.
+    const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS);
     await app.close();
+    clearTimeout(cut);
     redis?.disconnect();
   };
   return { address, stop };

@@ -147,3 +147,16 @@ test('the level holds, and changes at run time for children as well', () => {
   child.warn('run.refused');
   assert.equal(lines.length, 2);
 });
+
+test('what a terminal or an eye would act on stands escaped in the line, and reads back the same', () => {
+  const lines: string[] = [];
+  const log = createLogger<'x'>({
+    level: 'info',
+    redactor: createRedactor(),
+    destination: { write: (line) => void lines.push(line) },
+  });
+  const text = 'a\u009b31mb\u202ec\u2028d\u001b[0m';
+  log.info('x', { text });
+  assert.match(lines[0] ?? '', /^[ -~]*\n$/);
+  assert.equal((JSON.parse(lines[0] ?? '') as { text: string }).text, text);
+});

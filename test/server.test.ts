@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -26,6 +27,17 @@ test('the first start writes a private key and an address that answers; TERM end
   assert.equal(existsSync(join(server.dataDir, 'address')), false);
   assert.ok(!server.output().includes(server.key()), 'the key is in the file only');
   for (const line of server.output().trim().split('\n')) assert.doesNotThrow(() => JSON.parse(line) as unknown, line);
+});
+
+test('a tool that is left out does not exist, and the others are served', async (t) => {
+  const server = startServer(t, { yaml: 'tools: { exclude: [hydra, sqlm*] }\n' });
+  const address = await server.ready();
+  const headers = { authorization: `Bearer ${server.key()}` };
+  const { tools } = (await (await fetch(`${address}/v1/tools`, { headers })).json()) as { tools: { name: string }[] };
+  assert.deepEqual(
+    tools.map(({ name }) => name),
+    ['dig', 'gobuster', 'masscan', 'nmap'],
+  );
 });
 
 test('HUP reads the configuration again, and an inspector is not opened by USR1', async (t) => {
@@ -79,10 +91,19 @@ for (const { name, yaml, says } of REFUSED) {
 
 test('every fault of a configuration is told at once', async (t) => {
   const server = startServer(t, {
-    yaml: 'port: 99999\npolicy: { risk: wild, denyPorts: [x] }\nnonsense: 1\nlog: { level: loud }\n',
+    yaml: 'port: 99999\npolicy: { risk: wild, denyPorts: [x], scope: { allow: [10.0.0.1/8] } }\ntools: { nmap: { concurrency: 16 } }\nnonsense: 1\nlog: { level: loud }\n',
   });
   assert.equal(await server.ended, 1);
-  for (const key of ['port', 'policy.risk', 'nonsense', 'log.level']) assert.ok(server.output().includes(key), key);
+  for (const key of [
+    'port',
+    'policy.risk',
+    'policy.denyPorts',
+    'policy.scope.allow',
+    'tools.nmap.concurrency',
+    'nonsense',
+    'log.level',
+  ])
+    assert.ok(server.output().includes(key), key);
 });
 
 const hasOpenssl = existsSync('/usr/bin/openssl');
@@ -115,4 +136,31 @@ test('TLS with client certificates: one without is not let in', {
   };
   assert.equal(await ask({ cert: readFileSync(cert), key: readFileSync(key) }), 200);
   await assert.rejects(ask({}));
+});
+
+test('a client that says nothing does not keep the gateway from ending', async (t) => {
+  const server = startServer(t);
+  const { port } = new URL(await server.ready());
+  const silent = [connect(Number(port), '127.0.0.1'), connect(Number(port), '127.0.0.1')];
+  for (const socket of silent) socket.on('error', () => undefined);
+  await Promise.all(silent.map((socket) => once(socket, 'connect')));
+  silent[1]?.write('POST /v1/tools/dig/runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{');
+  server.child.kill('SIGTERM');
+  assert.equal(await server.ended, 0);
+  for (const socket of silent) socket.destroy();
+});
+
+test('a FIFO in place of the configuration file is refused and changes nothing', async (t) => {
+  const server = startServer(t, { yaml: 'policy: { risk: observe }\n' });
+  const address = await server.ready();
+  rmSync(server.configFile);
+  execFileSync('mkfifo', [server.configFile]);
+  server.child.kill('SIGHUP');
+  const headers = { authorization: `Bearer ${server.key()}` };
+  await until(
+    async () =>
+      ((await (await fetch(`${address}/health`, { headers })).json()) as { status: string }).status === 'degraded',
+  );
+  server.child.kill('SIGTERM');
+  assert.equal(await server.ended, 0);
 });

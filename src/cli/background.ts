@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DATA_FILES } from './gateway-process.ts';
 
@@ -9,6 +9,8 @@ const LOG_BYTES = 67_108_864;
 /** The gateway process that was started here. */
 export interface BackgroundProcess {
   readonly pid: number | undefined;
+  /** Where its lines begin in the log, bytes. */
+  readonly logStart: number;
   /** Undefined while it runs; then why it ended. */
   readonly ended: () => string | undefined;
 }
@@ -18,18 +20,21 @@ export function startInBackground(root: string, dataDir: string, environment: No
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = join(dataDir, DATA_FILES.log);
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES) renameSync(path, `${path}.1`);
-  const log = openSync(path, 'a', 0o600);
+  // Never through a link: root's log would be written wherever it leads.
+  const log = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  const logStart = fstatSync(log).size;
   let ended: string | undefined;
   // SIGUSR1 would open Node's inspector, and a tool of the same user id may send it.
   const child = spawn(process.execPath, ['--disable-sigusr1', join(root, 'src', 'server.ts')], {
     cwd: root,
     detached: true,
-    env: environment,
+    // An inspector or a preload that was meant for another program has no place in the gateway.
+    env: { ...environment, NODE_OPTIONS: undefined },
     stdio: ['ignore', log, log],
   });
   closeSync(log);
   child.once('error', (error) => (ended = error.message));
   child.once('exit', (code, signal) => (ended = signal === null ? `exit code ${code}` : `signal ${signal}`));
   child.unref();
-  return { pid: child.pid, ended: () => ended };
+  return { pid: child.pid, logStart, ended: () => ended };
 }

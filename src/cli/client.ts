@@ -24,8 +24,13 @@ export type GatewayReply =
 /** A way to talk to the gateway at one address. */
 export type GatewayClient = (request: GatewayRequest) => Promise<GatewayReply>;
 
+/** The part of a configuration that names the gateway's certificate. */
+export interface ShownCertificate {
+  readonly tls: Pick<Config['tls'], 'certFile'>;
+}
+
 /** Talks to the gateway at an address; over TLS it accepts exactly the certificate that the configuration names. */
-export function createClient(address: string, tls: { config: Config; root: string }): GatewayClient {
+export function createClient(address: string, tls: { config: ShownCertificate; root: string }): GatewayClient {
   const base = new URL(address);
   const options = base.protocol === 'https:' ? pinnedCertificate(resolve(tls.root, tls.config.tls.certFile)) : {};
   return (request) => send(base, request, options);
@@ -41,6 +46,11 @@ function pinnedCertificate(file: string): RequestOptions & { ca: Buffer; checkSe
       peer.fingerprint256 === own ? undefined : new Error('it shows another certificate')) as () => undefined,
   };
 }
+
+/** Time in which a question must be answered; a run takes as long as it takes. */
+const ANSWER_MS = 10_000;
+/** More than any answer of a gateway. */
+const MAX_ANSWER_BYTES = 67_108_864;
 
 function send(base: URL, request: GatewayRequest, options: RequestOptions): Promise<GatewayReply> {
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
@@ -59,13 +69,23 @@ function send(base: URL, request: GatewayRequest, options: RequestOptions): Prom
       (answer) => void readAnswer(answer).then(settle, fail),
     );
     outgoing.on('error', fail);
+    // Something that listens and says nothing must not hang `status`, or `up` with its lock.
+    if (request.method === 'GET') {
+      const limit = setTimeout(() => outgoing.destroy(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
+      outgoing.once('close', () => clearTimeout(limit));
+    }
     outgoing.end(body);
   });
 }
 
 async function readAnswer(answer: IncomingMessage): Promise<GatewayReply> {
   const chunks: Buffer[] = [];
-  for await (const chunk of answer) chunks.push(chunk as Buffer);
+  let length = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_ANSWER_BYTES) throw new Error('the answer is too large for a gateway');
+    chunks.push(chunk);
+  }
   const text = Buffer.concat(chunks).toString('utf8');
   return { kind: 'answer', status: answer.statusCode ?? 0, body: parseJson(text) };
 }

@@ -1,8 +1,8 @@
 import { createClient } from './client.ts';
 import type { CommandContext } from './command.ts';
 import { type Finding, missing, note, ok } from './doctor-finding.ts';
-import { findKey } from './first-key.ts';
 import { findAddress, findGateway } from './gateway-process.ts';
+import { askHealth } from './health-question.ts';
 import { describeHealth } from './health-report.ts';
 import type { Settings } from './settings.ts';
 
@@ -16,12 +16,13 @@ export async function* gatewayFindings(context: CommandContext, settings: Settin
     return;
   }
   const client = createClient(address, { config, root: context.root });
-  const reply = await client({ method: 'GET', path: '/health', key: findKey(context, undefined, dataDir) });
+  const { reply, refused } = await askHealth(client, context, { keyFile: undefined, dataDir });
   if (reply.kind !== 'answer') {
     yield missing(`the gateway (process ${gateway.pid}) does not answer at ${address}`);
     return;
   }
   const report = describeHealth(reply.body);
   yield (report.isUnhealthy ? missing : ok)(`the gateway runs at ${address} (process ${gateway.pid})`);
+  if (refused !== undefined) yield note(refused);
   for (const line of report.lines) yield note(line);
 }

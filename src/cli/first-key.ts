@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { hashKey, unusable } from '../core/auth/keys.ts';
+import { systemClock } from '../core/clock.ts';
+import { createKeyFile } from '../store/key-file.ts';
 import { type CommandContext, usageError } from './command.ts';
 import { DATA_FILES, readIfThere } from './gateway-process.ts';
 
@@ -8,14 +11,32 @@ export function readFirstKey(dataDir: string): string | undefined {
   return readIfThere(join(dataDir, DATA_FILES.firstKey))?.trim() || undefined;
 }
 
+/** The first key while the gateway accepts it: a revoked or expired one is of no use to whoever pastes it. */
+export async function usableFirstKey(dataDir: string): Promise<string | undefined> {
+  const key = readFirstKey(dataDir);
+  if (key === undefined) return undefined;
+  const hash = hashKey(key);
+  const record = (await createKeyFile(dataDir).list()).find((each) => each.hash === hash);
+  return record !== undefined && unusable(record, systemClock) === undefined ? key : undefined;
+}
+
 /** The caller's key: `--key-file`, else SALLYPORT_KEY_FILE, else the first key. Never an argument: those show in `ps`. */
 export function findKey(context: CommandContext, keyFile: string | undefined, dataDir: string): string | undefined {
-  const named = keyFile ?? (context.environment['SALLYPORT_KEY_FILE'] || undefined);
-  if (named === undefined) return readFirstKey(dataDir);
-  const path = resolve(context.cwd, named);
+  const path = namedFile(context, keyFile);
+  if (path === undefined) return readFirstKey(dataDir);
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (thrown) {
     throw usageError(`The key file ${path} cannot be read (${(thrown as NodeJS.ErrnoException).code}).`);
   }
+}
+
+/** The file that `findKey` reads. */
+export function nameKeySource(context: CommandContext, keyFile: string | undefined, dataDir: string): string {
+  return namedFile(context, keyFile) ?? join(dataDir, DATA_FILES.firstKey);
+}
+
+function namedFile(context: CommandContext, keyFile: string | undefined): string | undefined {
+  const named = keyFile ?? (context.environment['SALLYPORT_KEY_FILE'] || undefined);
+  return named === undefined ? undefined : resolve(context.cwd, named);
 }

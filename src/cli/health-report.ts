@@ -1,3 +1,5 @@
+import { printable } from './run-report.ts';
+
 /** A health answer for a reader. */
 export interface HealthSummary {
   readonly isUnhealthy: boolean;
@@ -10,11 +12,28 @@ export function describeHealth(body: unknown): HealthSummary {
   // Fail closed: an answer that is no health report is not a healthy gateway.
   const isUnhealthy = status !== 'healthy' && status !== 'degraded';
   const lines = [`health: ${typeof status === 'string' ? status : 'unknown'}`];
-  for (const check of Array.isArray(checks) ? checks.map(asRecord) : []) {
-    const { name, priority, state, message } = check;
+  for (const check of asRecords(checks)) {
+    const { name, priority, state, message, data } = check;
     lines.push(`  ${String(state).padEnd(8)} ${String(name)} (${String(priority)}): ${String(message)}`);
+    if (state !== 'passing') lines.push(...pending(asRecord(data)));
   }
-  return { isUnhealthy, lines };
+  return { isUnhealthy, lines: lines.map(printable) };
+}
+
+/** What of the configuration is not in force: the keys that wait for a restart, and the faults of the file. */
+function pending({ needsRestart, faults }: Readonly<Record<string, unknown>>): readonly string[] {
+  const waiting = Array.isArray(needsRestart) && needsRestart.length > 0 ? [needsRestart.join(', ')] : [];
+  return [
+    ...waiting.map((keys) => `           waits for a restart: ${keys}`),
+    ...asRecords(faults).map(
+      ({ key, from, wrong }) =>
+        `           fault: ${key === '' ? 'configuration' : String(key)} (${String(from)}): ${String(wrong)}`,
+    ),
+  ];
+}
+
+function asRecords(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.map(asRecord) : [];
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

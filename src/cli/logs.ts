@@ -37,13 +37,13 @@ export interface Tail {
   readonly file: number;
 }
 
-/** The last lines of a file; undefined when there is none. */
-export function readTail(path: string, count: number): Tail | undefined {
+/** The last lines of a file, of those that begin at or after `from` bytes; undefined when there is none. */
+export function readTail(path: string, count: number, from = 0): Tail | undefined {
   const opened = open(path);
   if (opened === undefined) return undefined;
   try {
     const { size, ino } = fstatSync(opened);
-    const start = Math.max(0, size - TAIL_BYTES);
+    const start = Math.max(Math.min(from, size), size - TAIL_BYTES);
     const lines = read(opened, start, size).toString('utf8').split('\n');
     if (lines.at(-1) === '') lines.pop();
     return { lines: count === 0 ? [] : lines.slice(-count), end: size, file: ino };

@@ -20,7 +20,7 @@ const USAGE = `Usage: sallyport VERB [ARGUMENTS]
   test [--nightly] [--no-install]    make everything ready and run the whole check
   lab up [--port N] | status | down  the scan lab: real services that nothing can leave, with a gateway inside (root)
   version
-  help
+  help [VERB]
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the gateway is not running or cannot be reached.`;
 
@@ -42,10 +42,9 @@ const out = (line: string): void => console.log(line);
 
 /** Runs one verb and resolves to the exit code; never throws. */
 async function main([verb = 'help', ...args]: readonly string[], signal: AbortSignal): Promise<number> {
-  if (['help', '--help', '-h'].includes(verb)) {
-    out(USAGE);
-    return EXIT.ok;
-  }
+  if (['help', '--help', '-h'].includes(verb)) return help(args[0]);
+  if (['--version', '-V'].includes(verb)) return main(['version', ...args], signal);
+  if (usageOf(verb).length > 0 && asksForHelp(args)) return help(verb);
   const load = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
   if (load === undefined) {
     err(`sallyport: unknown verb '${verb}'\n\n${USAGE}`);
@@ -58,6 +57,29 @@ async function main([verb = 'help', ...args]: readonly string[], signal: AbortSi
   } catch (thrown) {
     return explain(thrown);
   }
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end < 0 ? args : args.slice(0, end)).some((word) => word === '--help' || word === '-h');
+}
+
+function help(verb: string | undefined): number {
+  const lines = verb === undefined ? [] : usageOf(verb);
+  if (verb !== undefined && lines.length === 0) {
+    err(`sallyport: unknown verb '${verb}'\n\n${USAGE}`);
+    return EXIT.usage;
+  }
+  out(
+    verb === undefined
+      ? USAGE
+      : `Usage: sallyport VERB [ARGUMENTS]\n\n${lines.join('\n')}\n\n${USAGE.split('\n').at(-1)}`,
+  );
+  return EXIT.ok;
+}
+
+function usageOf(verb: string): readonly string[] {
+  return USAGE.split('\n').filter((line) => line.startsWith('  ') && line.trim().split(' ')[0] === verb);
 }
 
 function explain(thrown: unknown): number {

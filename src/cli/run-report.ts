@@ -30,7 +30,7 @@ export function printableJson(value: unknown): string {
 }
 
 /** Banners are written by the target: control and format characters would let them repaint or reorder the screen. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) =>
     character === '\n' ? '\n' : escapeUnits(character),
   );

@@ -1,11 +1,14 @@
 import { join } from 'node:path';
+import type { LockHolder } from '../../schemas/stored.ts';
 import { requireSound } from '../gateway/configuration-faults.ts';
 import { startInBackground } from './background.ts';
 import { createClient } from './client.ts';
 import { type Command, type CommandContext, EXIT, parseOptions, requireNoWords } from './command.ts';
-import { readFirstKey } from './first-key.ts';
+import { readFirstKey, usableFirstKey } from './first-key.ts';
 import { DATA_FILES, findAddress, findGateway, waitUntil } from './gateway-process.ts';
 import { readTail } from './logs.ts';
+import { portFault } from './port-check.ts';
+import { describeConfiguration, environmentDifferences } from './running-configuration.ts';
 import { loadSettings, type Settings } from './settings.ts';
 
 /** The first start compiles every schema and probes every tool, on any machine. */
@@ -20,17 +23,26 @@ export const up: Command = async (context) => {
   requireNoWords(positionals);
   const settings = await loadSettings(context);
   const running = findGateway(settings.dataDir);
-  if (running !== undefined) {
-    if (!(await waitReady(context, settings, () => findGateway(settings.dataDir) === undefined))) {
-      context.err(`sallyport: process ${running.pid} runs but is not ready; see 'status' and 'logs'`);
-      return EXIT.failed;
-    }
-    context.out(`The gateway is already running at ${findAddress(settings.dataDir)} (process ${running.pid}).`);
-    return EXIT.ok;
-  }
+  if (running !== undefined) return describeRunning(context, settings, running);
   requireSound(settings.config, settings.tools);
   return values.foreground ? stay(context) : start(context, settings);
 };
+
+/** Nothing is started: says what runs, and that it is not what this shell would have started. */
+async function describeRunning(context: CommandContext, settings: Settings, running: LockHolder): Promise<number> {
+  const isOver = (): boolean => findGateway(settings.dataDir) === undefined;
+  if (!(await waitReady(context, settings, isOver))) {
+    context.err(`sallyport: process ${running.pid} runs but is not ready; see 'status' and 'logs'`);
+    return EXIT.failed;
+  }
+  context.out(`The gateway is already running at ${findAddress(settings.dataDir)} (process ${running.pid}).`);
+  for (const line of await describeConfiguration(running, context)) context.out(line);
+  const differences = environmentDifferences(running, context.environment);
+  if (differences.length > 0) {
+    context.err(`sallyport: it was started with other variables than this shell has: ${differences.join(', ')}`);
+  }
+  return EXIT.ok;
+}
 
 /** Becomes the gateway: the process that a supervisor started is then the one that it stops. */
 async function stay(context: CommandContext): Promise<number> {
@@ -40,16 +52,21 @@ async function stay(context: CommandContext): Promise<number> {
 }
 
 async function start(context: CommandContext, settings: Settings): Promise<number> {
-  const { dataDir } = settings;
+  const { config, dataDir } = settings;
+  const fault = portFault(config.host, config.port);
+  if (fault !== undefined) {
+    context.err(`sallyport: port: ${fault}; nothing was started`);
+    return EXIT.failed;
+  }
   const child = startInBackground(context.root, dataDir, context.environment);
   if (await waitReady(context, settings, () => child.ended() !== undefined)) {
-    printConnection(context, dataDir);
+    await printConnection(context, dataDir);
     return EXIT.ok;
   }
   const ended = child.ended();
   const outcome = ended === undefined ? `is not ready after ${READY_MS / 1000} s` : `did not start (${ended})`;
   context.err(`sallyport: the gateway ${outcome}. The end of ${join(dataDir, DATA_FILES.log)}:`);
-  for (const line of readTail(join(dataDir, DATA_FILES.log), 20)?.lines ?? []) context.err(line);
+  for (const line of readTail(join(dataDir, DATA_FILES.log), 20, child.logStart)?.lines ?? []) context.err(line);
   return EXIT.failed;
 }
 
@@ -71,16 +88,22 @@ async function answersReady({ root }: CommandContext, { config, dataDir }: Setti
   return reply.kind === 'answer' && reply.status === 200;
 }
 
-function printConnection({ out }: CommandContext, dataDir: string): void {
+async function printConnection(context: CommandContext, dataDir: string): Promise<void> {
+  const { out } = context;
   const address = findAddress(dataDir) ?? '';
-  const key = readFirstKey(dataDir);
+  const gateway = findGateway(dataDir);
+  const key = await usableFirstKey(dataDir);
   const shown = key ?? 'YOUR_KEY';
   const server = { type: 'http', url: `${address}/mcp`, headers: { Authorization: `Bearer ${shown}` } };
-  out(
-    `The gateway is ready at ${address} (process ${findGateway(dataDir)?.pid}, log ${join(dataDir, DATA_FILES.log)}).`,
-  );
-  if (key === undefined)
-    out("There is no first-key file: use a key of yours, or make one with 'sallyport keys create'.");
+  out(`The gateway is ready at ${address} (process ${gateway?.pid}, log ${join(dataDir, DATA_FILES.log)}).`);
+  for (const line of await describeConfiguration(gateway, context)) out(line);
+  if (key === undefined) {
+    const why =
+      readFirstKey(dataDir) === undefined
+        ? 'There is no first-key file'
+        : 'The key in first-key is not accepted any more';
+    out(`${why}: use a key of yours, or make one with 'sallyport keys create'.`);
+  }
   out('\nPaste this into the configuration of an MCP client:\n');
   out(JSON.stringify({ mcpServers: { sallyport: server } }, null, 2));
   out('\nOr ask it with curl:\n');

@@ -15,9 +15,9 @@ import {
 } from 'yaml';
 import { asSection, type ConfigFault, type Layer, nearest, type PlacedValue } from './keys.ts';
 import { checkValue, itemOf, kindOf, type Read, readWord, rightFor } from './value.ts';
+import { MAX_FILE_BYTES } from './regular-file.ts';
 
 /** Largest configuration file, bytes. */
-const MAX_FILE_BYTES = 1_048_576;
 
 /** Reads the YAML file strictly: one document, no duplicate or unknown keys, no anchors, no tags, no conversions. */
 export function fileLayer(schema: TObject, file: { readonly path: string; readonly content: Buffer }): Layer {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { type FSWatcher, readFileSync, readlinkSync, realpathSync, watch } from 'node:fs';
+import { type FSWatcher, readlinkSync, realpathSync, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Config, configSchema } from '../../schemas/config.ts';
 import { type ConfigFault, configKeys } from './keys.ts';
+import { readRegularFile } from './regular-file.ts';
 import type { LoadedConfig } from './loaded.ts';
 import { deepFreeze, nest, valueAt } from './tree.ts';
 
@@ -170,7 +171,7 @@ function follow(file: string, { signal, settleMs = 100, pollMs = 10_000 }: Watch
 /** Identifies a content; every unreadable state is the same. */
 function fingerprint(file: string): string {
   try {
-    return createHash('sha256').update(readFileSync(file)).digest('hex');
+    return createHash('sha256').update(readRegularFile(file)).digest('hex');
   } catch {
     return 'unreadable';
   }

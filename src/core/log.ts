@@ -19,6 +19,7 @@ export const LOG_EVENTS = [
   'run.started',
   'run.finished',
   'run.refused',
+  'run.failed',
   'run.cancelled',
   'run.survived',
   'scratch.kept',

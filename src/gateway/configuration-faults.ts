@@ -1,23 +1,29 @@
 import type { Config } from '../../schemas/config.ts';
+import type { BrokenRule } from '../config.ts';
 import { SallyportError } from '../core/errors.ts';
-import { denyPortFaults } from '../core/targets/ports.ts';
 import { parseScope } from '../core/targets/scope.ts';
 import type { AnyTool } from '../core/tool/definition.ts';
-import { unusedPatterns } from '../core/tool/patterns.ts';
 import { toolSettingFaults } from './tool-settings.ts';
 
-/** What the schema cannot see because it needs the policy or the tools: one sentence per fault. */
-export function configurationFaults(config: Config, tools: readonly AnyTool[]): string[] {
-  const { scope, denyPorts } = config.policy;
-  const names = tools.map((tool) => tool.name);
+/** What the schema cannot see because it needs the policy or the tools. */
+export function brokenSettings(config: Config, tools: readonly AnyTool[]): readonly BrokenRule[] {
+  const { allow, deny } = config.policy.scope;
   return [
-    ...parseScope(scope.allow, scope.deny),
-    ...denyPortFaults(denyPorts),
-    ...unusedPatterns(config.tools, names)
-      .filter((pattern) => pattern !== '*')
-      .map((pattern) => `tools.include/exclude: ${JSON.stringify(pattern)} is no tool`),
+    ...scopeFaults('policy.scope.allow', parseScope(allow, [])),
+    ...scopeFaults('policy.scope.deny', parseScope([], deny)),
     ...toolSettingFaults(config, tools),
   ];
+}
+
+function scopeFaults(key: string, faults: readonly string[]): BrokenRule[] {
+  return faults.map((fault) => ({ keys: [key], wrong: fault, right: 'a CIDR, an address, a name or *.name' }));
+}
+
+/** The same, one sentence per fault. */
+export function configurationFaults(config: Config, tools: readonly AnyTool[]): string[] {
+  return brokenSettings(config, tools).map(
+    ({ keys, wrong, right }) => `${keys.join(', ')}: ${wrong}; expected ${right}`,
+  );
 }
 
 /** Throws ERR_CONFIG_INVALID with every fault in `details.faults`. */

@@ -1,4 +1,5 @@
 import { type Config, toolConfig } from '../../schemas/config.ts';
+import type { BrokenRule } from '../config.ts';
 import type { ExecutionLimits } from '../core/execution/types.ts';
 import type { GateLimits } from '../core/resilience/gate.ts';
 import type { AnyTool } from '../core/tool/definition.ts';
@@ -29,19 +30,22 @@ export function executionLimits(config: Config, tool: AnyTool): ExecutionLimits 
   };
 }
 
-/** Configured values above a tool's own tops, one sentence each. They are refused, never clamped. */
-export function toolSettingFaults(config: Config, tools: readonly AnyTool[]): string[] {
+/** Configured values above a tool's own tops. They are refused, never clamped. */
+export function toolSettingFaults(config: Config, tools: readonly AnyTool[]): BrokenRule[] {
   return tools.flatMap((tool) => {
     const own = toolConfig(config, tool.name);
     return [
-      ...(own.timeoutMs > tool.maxTimeoutMs
-        ? [`tools.${tool.name}.timeoutMs is ${own.timeoutMs}; this tool's top is ${tool.maxTimeoutMs}`]
-        : []),
-      ...(own.concurrency > tool.maxConcurrency
-        ? [`tools.${tool.name}.concurrency is ${own.concurrency}; this tool's top is ${tool.maxConcurrency}`]
-        : []),
+      ...aboveTop(`tools.${tool.name}.timeoutMs`, own.timeoutMs, tool.maxTimeoutMs),
+      ...aboveTop(`tools.${tool.name}.concurrency`, own.concurrency, tool.maxConcurrency),
     ];
   });
+}
+
+function aboveTop(key: string, value: number, top: number): BrokenRule[] {
+  if (value <= top) return [];
+  return [
+    { keys: [key], wrong: `${value} is above this tool's top`, right: `at most ${top}, or 0 for the tool's own` },
+  ];
 }
 
 /** Room and circuit of every tool. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Config } from '../../schemas/config.ts';
@@ -63,4 +65,21 @@ test('an answer that breaks off is no answer', async (t) => {
   });
   const client = createClient(`http://127.0.0.1:${port}`, { config: withCertificate(''), root: '/' });
   assert.equal((await client({ method: 'GET', path: '/' })).kind, 'unreachable');
+});
+
+test('a gateway that accepts and says nothing is unreachable after a while, not for ever', async (t) => {
+  const silent = createTcpServer().listen(0, '127.0.0.1');
+  t.after(() => silent.close());
+  const held: Socket[] = [];
+  silent.on('connection', (socket) => held.push(socket));
+  await once(silent, 'listening');
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { port } = silent.address() as { port: number };
+  const asked = createClient(`http://127.0.0.1:${port}`, { config: withCertificate(''), root: '/' })({
+    method: 'GET',
+    path: '/health',
+  });
+  t.mock.timers.tick(10_001);
+  assert.equal((await asked).kind, 'unreachable');
+  for (const socket of held) socket.destroy();
 });

@@ -115,3 +115,16 @@ test('test with an argument that it does not know is wrong usage', async (t) => 
   await offerToolchain(checkout);
   assert.equal((await checkout.run(['test', '--nigtly'])).code, 2);
 });
+
+test('a question for help installs no package, and the lab never sees --no-install', async (t) => {
+  const checkout = makeCheckout(t);
+  await offerToolchain(checkout);
+  for (const verb of ['up', 'test', 'lab']) {
+    const { stdout, stderr } = await checkout.run([verb, '--help']);
+    assert.equal(stdout, `main ${verb} --help\n`);
+    assert.doesNotMatch(stderr, /going on without|servers are not started/);
+  }
+  // The stand-in for Node leaves out its first two arguments: the program and, here, the verb.
+  const { stdout } = await checkout.run(['lab', 'up', '--no-install', '--port', '1 2']);
+  assert.equal(stdout, 'main --port 1 2\n');
+});

@@ -23,6 +23,20 @@ test('help and no verb at all print the usage and succeed', async () => {
   }
 });
 
+test('help for a verb prints its lines and succeeds, however it is asked', async () => {
+  for (const args of [
+    ['help', 'run'],
+    ['run', '--help'],
+    ['run', 'dig', '-h'],
+  ]) {
+    const { code, stdout } = await runCli(args);
+    assert.equal(code, 0, args.join(' '));
+    assert.match(stdout, /^ {2}run TOOL/m);
+    assert.doesNotMatch(stdout, /keys create/);
+  }
+  assert.equal((await runCli(['help', 'nope'])).code, 2);
+});
+
 test('an unknown verb is wrong usage, also one that every object has', async () => {
   for (const verb of ['nope', 'constructor', '__proto__', '']) {
     const { code, stdout, stderr } = await runCli([verb]);
@@ -34,9 +48,11 @@ test('an unknown verb is wrong usage, also one that every object has', async () 
 
 test('version prints what package.json says', async () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-  const { code, stdout } = await runCli(['version']);
-  assert.equal(code, 0);
-  assert.equal(stdout, `sallyport ${version} (node ${process.versions.node})\n`);
+  for (const verb of ['version', '--version']) {
+    const { code, stdout } = await runCli([verb]);
+    assert.equal(code, 0);
+    assert.equal(stdout, `sallyport ${version} (node ${process.versions.node})\n`);
+  }
 });
 
 const COMMANDS: Readonly<Record<string, Command>> = {

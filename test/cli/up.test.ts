@@ -1,34 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { findGateway } from '../../src/cli/gateway-process.ts';
-import { ended, type Ended, runCli, startCli, temporaryDirectory } from './command-line.ts';
-
-interface Place {
-  readonly dataDir: string;
-  readonly environment: Record<string, string>;
-  readonly cli: (...args: string[]) => Promise<Ended>;
-}
-
-/** A data directory of its own whose gateway, if one runs, is stopped with the test. */
-function placeFor(t: TestContext, port = '0'): Place {
-  // Hooks run in the order of their registration: the gateway must end before its directory goes.
-  const place: { stop?: () => Promise<unknown> } = {};
-  t.after(() => place.stop?.());
-  const directory = temporaryDirectory(t);
-  const dataDir = join(directory, 'data');
-  const environment = {
-    SALLYPORT_DATA_DIR: dataDir,
-    SALLYPORT_PORT: port,
-    SALLYPORT_EXECUTION_SCRATCH_DIR: join(directory, 'scratch'),
-  };
-  const cli = (...args: string[]): Promise<Ended> => runCli(args, { environment });
-  place.stop = async () => findGateway(dataDir) && (await cli('stop'));
-  return { dataDir, environment, cli };
-}
+import { ended, runCli, startCli } from './command-line.ts';
+import { placeFor } from './gateway-place.ts';
 
 test('up starts a gateway that answers, says how to reach it, and a second up leaves it alone', async (t) => {
   const { dataDir, cli } = placeFor(t);
@@ -85,14 +63,27 @@ test('a key made while the gateway runs is accepted at once, and after its revoc
   assert.equal(await ask(), 401);
 });
 
-test('a gateway that dies at its start is told with the end of its log', async (t) => {
+test('up says in one sentence that its port is in use, and starts nothing', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   t.after(() => taken.close());
   await once(taken, 'listening');
-  const { cli } = placeFor(t, String((taken.address() as { port: number }).port));
+  const { dataDir, cli } = placeFor(t, String((taken.address() as { port: number }).port));
   const { code, stderr } = await cli('up');
   assert.equal(code, 1);
-  assert.match(stderr, /EADDRINUSE/);
+  assert.match(stderr, /^sallyport: port: \d+ is in use .*\n$/);
+  assert.ok(!existsSync(join(dataDir, 'log')));
+});
+
+test('a gateway that dies at its start is told with the end of its log, not with that of an earlier life', async (t) => {
+  const { dataDir, environment } = placeFor(t);
+  mkdirSync(dataDir, { mode: 0o700 });
+  writeFileSync(join(dataDir, 'log'), 'a line of an earlier life\n');
+  writeFileSync(join(dataDir, 'weak'), 'changeme', { mode: 0o600 });
+  const weak = { ...environment, SALLYPORT_BOOTSTRAP_KEY_FILE: join(dataDir, 'weak') };
+  const { code, stderr } = await runCli(['up'], { environment: weak });
+  assert.equal(code, 1);
+  assert.match(stderr, /bootstrapKeyFile/);
+  assert.doesNotMatch(stderr, /earlier life/);
 });
 
 test('up and restart refuse a configuration at fault, with every fault, and restart leaves the gateway running', async (t) => {

@@ -22,7 +22,7 @@ export interface LabGateway {
 }
 
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
-const LIST_DIRECTORIES = ['/usr/share/dirb/wordlists', '/usr/share/sqlmap/data/txt'];
+const LIST_DIRECTORIES = ['/usr/share/dirb/wordlists', '/usr/share/nmap/nselib/data', '/usr/share/sqlmap/data/txt'];
 
 /** A lab with the gateway in it. */
 export interface LabWithGateway {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,11 +13,20 @@ import { whyNoLab } from './requirements.ts';
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const skip = whyNoLab() ?? false;
 
+it('answers wrong usage of the lab with its usage and exit code 2, on any machine', () => {
+  for (const args of [['up', '--nope'], ['up', '--port', 'x'], ['up', 'twice'], ['sideways'], []]) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });
+    assert.equal(status, 2, args.join(' '));
+    assert.match(stdout, /^usage: /m);
+    assert.equal(stderr, '');
+  }
+});
+
 describe('the lab for people', { skip }, () => {
   it('comes up with a gateway that a pasted client configuration reaches, says where it is, and goes', async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'sallyport-lab-main-'));
     const lab = (verb: string): Promise<string> =>
-      run(process.execPath, [MAIN, verb, '--state', join(directory, 'up')]);
+      run(process.execPath, [MAIN, ...verb.split(' '), '--state', join(directory, 'up')]);
     t.after(async () => {
       await lab('down');
       rmSync(directory, { recursive: true });
@@ -24,6 +34,7 @@ describe('the lab for people', { skip }, () => {
     const said = await lab('up');
     assert.equal(await lab('status'), said);
     assert.equal(await lab('up'), said, 'a second start made a second lab');
+    assert.match(await lab('up --port 1'), /keeps its port \d+, not 1/);
 
     const json = said.slice(said.indexOf('{\n'), said.indexOf('\n}\n') + 2);
     const server = (JSON.parse(json) as Configuration).mcpServers['sallyport-lab'];

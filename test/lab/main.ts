@@ -14,14 +14,33 @@ import { startTimeOf } from './record.ts';
 import { whyNoLab } from './requirements.ts';
 
 const DIRECTORY = '/run/sallyport-lab';
+const USAGE = 'usage: ./sallyport lab up [--port N] | down | status';
 const options = {
   port: { type: 'string', default: '0' },
   state: { type: 'string', default: `${DIRECTORY}/up` },
 } as const;
-const { positionals, values } = parseArgs({ allowPositionals: true, options });
+const { positionals, values } = readArguments();
 /** Where the running lab is noted. Another place (`--state`) makes another lab, beside the first. */
 const STATE = `${values.state}.state`;
 const LOG = `${values.state}.log`;
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Wrong usage ends here, before anything is looked for or made. */
+function readArguments() {
+  try {
+    const parsed = parseArgs({ allowPositionals: true, options });
+    const { port } = parsed.values;
+    if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new Error(`--port takes a port, not '${port}'`);
+    if (parsed.positionals.length > 1) throw new Error(`unexpected argument '${parsed.positionals[1]}'`);
+    return parsed;
+  } catch (thrown) {
+    print(`${thrown instanceof Error ? thrown.message : String(thrown)}\n${USAGE}`);
+    process.exit(2);
+  }
+}
 
 interface State {
   readonly pid: number;
@@ -32,10 +51,9 @@ interface State {
   readonly attacker: string;
 }
 
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-
 async function up(port: number): Promise<void> {
-  if (runningState() === undefined) {
+  const before = runningState();
+  if (before === undefined) {
     mkdirSync(DIRECTORY, { recursive: true, mode: 0o700 });
     rmSync(STATE, { force: true });
     const log = openSync(LOG, 'w', 0o600);
@@ -48,6 +66,10 @@ async function up(port: number): Promise<void> {
     });
   }
   describe();
+  const { port: own } = new URL(before?.url ?? 'http://localhost');
+  if (before !== undefined && port !== 0 && String(port) !== own) {
+    print(`\nIt was up already and keeps its port ${own}, not ${port}; 'lab down' first to change it.`);
+  }
 }
 
 async function serve(port: number): Promise<void> {
@@ -119,7 +141,7 @@ const verbs: Readonly<Record<string, () => void | Promise<void>>> = {
 };
 const verb = verbs[positionals[0] ?? ''];
 if (verb === undefined) {
-  print('usage: ./sallyport lab up [--port N] | down | status');
+  print(USAGE);
   process.exitCode = 2;
 } else if (why !== undefined) {
   print(`No lab here: ${why}.`);

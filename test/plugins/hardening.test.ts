@@ -31,9 +31,9 @@ async function dial(
 test('connections beyond the limit are dropped, and those that have a place are served', async (t) => {
   const fixture = await listening(t, 'maxConnections: 4\n');
   const idle = await Promise.all(Array.from({ length: 12 }, () => dial(fixture, '')));
-  let dropped = 0;
-  for (const { closed } of idle) void closed.then(() => (dropped += 1));
-  while (dropped < 8) await delay(10);
+  const dropped = new Set<Socket>();
+  for (const { socket, closed } of idle) void closed.then(() => dropped.add(socket));
+  while (dropped.size < 8) await delay(10);
   assert.equal((await fixture.app.inject({ url: '/health/live' })).statusCode, 200);
   for (const { socket } of idle) socket.destroy();
 });

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { RunOptions, RunResult } from '../../../schemas/run.ts';
+import type { Outcome, RunOptions, RunResult } from '../../../schemas/run.ts';
 import type { Principal } from '../auth/types.ts';
 import type { Clock } from '../clock.ts';
 import { SallyportError, toSallyportError } from '../errors.ts';
 import type { ExecutionLimits, Executor } from '../execution/types.ts';
-import type { Log } from '../log.ts';
+import type { Log, LogEvent } from '../log.ts';
 import type { Recorder } from '../metrics/table.ts';
 import { makePlan, type Plan, type PlanSources } from '../plan/plan.ts';
 import type { Stats } from '../stats/stats.ts';
@@ -176,7 +176,7 @@ function measure(parts: EngineParts, { plan, execution, runId }: RunFrame): void
   if (execution.killMs !== undefined) parts.recorder.count('sallyport_kills_total', { tool, cause: execution.ending });
   if (execution.survivors > 0) {
     parts.recorder.count('sallyport_kill_survivors_total', { tool }, execution.survivors);
-    parts.log.error('run.finished', { runId, tool, survivors: execution.survivors });
+    parts.log.error('run.survived', { runId, tool, survivors: execution.survivors });
   }
 }
 
@@ -189,6 +189,9 @@ function account(parts: EngineParts, done: { tool: RegisteredTool; result: RunRe
   const { runId, outcome, durationMs, queuedMs, exitCode, complete, argv } = result;
   parts.log.info('run.finished', { runId, tool, outcome, code, durationMs, queuedMs, exitCode, complete, argv });
 }
+
+/** How a call without a result is logged; everything else was refused. */
+const EVENTS: Partial<Record<Outcome, LogEvent>> = { cancelled: 'run.cancelled', failed: 'run.failed' };
 
 function accountFailure(
   parts: EngineParts,
@@ -206,8 +209,7 @@ function accountFailure(
   parts.recorder.count('sallyport_runs_total', { tool, outcome, code: error.code });
   if (outcome === 'refused')
     parts.recorder.count('sallyport_refusals_total', { tool, rule: ruleOf(error), code: error.code });
-  const event = outcome === 'cancelled' ? 'run.cancelled' : 'run.refused';
-  parts.log.info(event, {
+  parts.log.info(EVENTS[outcome] ?? 'run.refused', {
     runId,
     tool,
     code: error.code,

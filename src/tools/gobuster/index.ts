@@ -139,9 +139,9 @@ export default defineTool({
         extensions: ['php', 'bak'],
         statusCodes: [200, 403],
         threads: 4,
-        delayMs: 1000,
+        delayMs: 250,
       },
-      argv: 'dir --no-color -t 4 --timeout 5s --delay 1000ms -x php,bak -s 200,403 --status-codes-blacklist= -w - -u=http://10.77.0.10:8081/app/'.split(
+      argv: 'dir --no-color -t 4 --timeout 5s --delay 250ms -x php,bak -s 200,403 --status-codes-blacklist= -w - -u=http://10.77.0.10:8081/app/'.split(
         ' ',
       ),
     },

@@ -49,7 +49,7 @@ export default defineTool({
   name: 'nmap',
   title: 'Which hosts, ports and services are there?',
   description:
-    'Port scan with nmap: which of the given hosts are up, which ports are open, closed or filtered, which service and version answers, what vetted NSE scripts say, and a guess of the operating system. Names are resolved once and scanned by address. Start with the preset "quick" or with few ports; a scan of many ports takes minutes. It does no evasion, spoofing, decoys or fragments, takes no options of nmap as text, and never scans outside the permitted scope. A port that is not listed and not counted in otherPorts was not looked at.',
+    'Port scan with nmap: which of the given hosts are up, which ports are open, closed or filtered, which service and version answers, what vetted NSE scripts say, and a guess of the operating system. Names are resolved once and scanned by address. Start with `ports: "top100"` or with few ports; a scan of many ports takes minutes. It does no evasion, spoofing, decoys or fragments, takes no options of nmap as text, and never scans outside the permitted scope. A port that is not listed and not counted in otherPorts was not looked at.',
   binary: 'nmap',
   requires: ['/usr/share/nmap/nmap-services', '/usr/share/nmap/scripts/script.db'],
   debianPackage: 'nmap',
