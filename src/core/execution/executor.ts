@@ -3,11 +3,13 @@ import { rmdir } from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { findConfiner } from './confinement.ts';
+import { createEndUser, type EndUser } from './end-user.ts';
 import { type LayerContext, proveLayers } from './layers.ts';
 import { sweepLeftovers } from './leftovers.ts';
 import { inheritableDescriptors } from './proc.ts';
 import { type Privileges, readPrivileges } from './privileges.ts';
 import { cancelledBeforeStart, notStarted, type RunSetting, runCommand } from './run-command.ts';
+import { removePublicFiles } from './public-places.ts';
 import { prepareScratchParent } from './scratch.ts';
 import { endTree } from './tree.ts';
 import type { Command, Execution, ExecutionChannels, Executor, LayerState } from './types.ts';
@@ -49,7 +51,10 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
   await prepareScratchParent(scratchParent, privileges.maySwitchUid);
   const swept = await sweepLeftovers(scratchParent, clock);
   if (swept.directories > 0) log.warn('leftovers.ended', { ...swept });
-  const claims = privileges.maySwitchUid ? await openClaims(options) : undefined;
+  const confiner = findConfiner(options.programDirectories);
+  const strayDescriptors = inheritableDescriptors();
+  const endUser = createEndUser(confiner, strayDescriptors);
+  const claims = privileges.maySwitchUid ? await openClaims(options, endUser) : undefined;
   const layers: LayerState[] = [];
   const setting: RunSetting = {
     clock,
@@ -57,8 +62,9 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     scratchParent,
     instance: randomBytes(6).toString('hex'),
     killGraceMs: options.killGraceMs,
-    confiner: findConfiner(options.programDirectories),
-    strayDescriptors: inheritableDescriptors(),
+    confiner,
+    strayDescriptors,
+    endUser,
     layers: (command) => namesOfProved(layers, command),
   };
   const pool = createPool(setting, claims, options.places + SPARE_PLACES);
@@ -98,10 +104,17 @@ function namesOfProved(layers: readonly LayerState[], command: Command): readonl
     .map(({ name }) => name);
 }
 
-async function openClaims(options: ExecutorOptions): Promise<UidClaims> {
+async function openClaims(options: ExecutorOptions, endUser: EndUser): Promise<UidClaims> {
   const { clock, uidBase, scratchParent } = options;
-  const endAll = async (uid: number) =>
-    (await endTree({ leader: undefined, uid, isUidProved: true, marker: '', scratch: '' }, clock)).survivors;
+  const endAll = async (uid: number) => {
+    const { survivors } = await endTree(
+      { leader: undefined, uid, isUidProved: true, marker: '', scratch: '' },
+      clock,
+      endUser,
+    );
+    if (survivors === 0) await removePublicFiles(uid, clock);
+    return survivors;
+  };
   const open = (directory: string) => openUidClaims({ directory, uidBase, endAll });
   try {
     return await open(options.claimDirectory ?? MACHINE_CLAIMS);
@@ -130,7 +143,10 @@ function createPool(setting: RunSetting, claims: UidClaims | undefined, places: 
     }
     const execution = await runCommand(setting, { command, channels, uid });
     // A user id under which something still runs is never given to another run.
-    if (uid !== undefined && execution.survivors === 0) claims?.release(uid);
+    if (uid !== undefined && execution.survivors === 0) {
+      if (!(await removePublicFiles(uid, setting.clock))) setting.log.warn('scratch.kept', { uid });
+      claims?.release(uid);
+    }
     return execution;
   };
   return {

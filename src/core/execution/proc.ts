@@ -1,8 +1,10 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Processes looked at between two turns of the event loop: about 1 ms of work. */
 const BATCH = 64;
+/** Threads asked when the main one cannot answer: all share one answer, unless they end meanwhile. */
+const THREADS_READ = 16;
 const statusBuffer = Buffer.allocUnsafe(8192);
 const environBuffer = Buffer.allocUnsafe(262_144);
 
@@ -33,8 +35,8 @@ export async function eachProcess(look: (pid: number) => void): Promise<void> {
 /** The four user ids of a process (real, effective, saved, file system); undefined when it is gone or a zombie. */
 export function processUids(pid: number): readonly number[] | undefined {
   const text = readSmall(`/proc/${pid}/status`, statusBuffer);
-  // A zombie runs nothing; only its parent can take it away.
-  if (text === undefined || /^State:\t[ZX]/m.test(text)) return undefined;
+  if (text === undefined) return undefined;
+  if (isDead(/^State:\t(.)/m.exec(text)?.[1], /^Threads:\t(\d+)/m.exec(text)?.[1])) return undefined;
   const uids = /^Uid:\t(\d+)\t(\d+)\t(\d+)\t(\d+)/m.exec(text);
   return uids === null ? undefined : uids.slice(1).map(Number);
 }
@@ -47,13 +49,49 @@ export function processPlace(pid: number): ProcessPlace | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, parent, group, session] = fields;
   const startedAt = fields[19];
-  if (state === undefined || startedAt === undefined || state === 'Z' || state === 'X') return undefined;
+  if (state === undefined || startedAt === undefined || isDead(state, fields[17])) return undefined;
   return { state, parent: Number(parent), group: Number(group), session: Number(session), startedAt };
 }
 
 /** Entries of the initial environment; empty when it may not be read. */
 export function processEnvironment(pid: number): readonly string[] {
-  return readSmall(`/proc/${pid}/environ`, environBuffer)?.split('\0') ?? [];
+  for (const place of readablePlaces(pid)) {
+    const text = readSmall(`${place}/environ`, environBuffer);
+    if (text !== undefined && text !== '') return text.split('\0');
+  }
+  return [];
+}
+
+/** Working directory of a process; undefined when it may not be read. */
+export function processDirectory(pid: number): string | undefined {
+  for (const place of readablePlaces(pid)) {
+    try {
+      return readlinkSync(`${place}/cwd`);
+    } catch {
+      // another user's, or a thread that ended
+    }
+  }
+  return undefined;
+}
+
+/** A zombie runs nothing. Attack: one whose main thread alone has ended looks like it while its other threads work on. */
+function isDead(state: string | undefined, threads: string | undefined): boolean {
+  return state === 'X' || (state === 'Z' && Number(threads ?? 1) <= 1);
+}
+
+/** The process itself and, where its main thread has ended, threads that still have what it had. */
+function* readablePlaces(pid: number): Generator<string> {
+  yield `/proc/${pid}`;
+  if (processPlace(pid)?.state !== 'Z') return;
+  for (const name of taskNames(pid).slice(0, THREADS_READ)) if (name !== String(pid)) yield `/proc/${pid}/task/${name}`;
+}
+
+function taskNames(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return []; // gone meanwhile
+  }
 }
 
 /** Descriptors above 2 that a child would inherit: not opened by us, since ours are all close-on-exec. */

@@ -8,9 +8,10 @@ const BATCH = 256;
 
 /**
  * Removes a directory and what is in it, whatever a hostile tool left there: never follows a symbolic link, needs no
- * permission of the entries, one level of nesting and two descriptors at a time. False when something stayed.
+ * permission of the entries, one level of nesting and two descriptors at a time. False when something stayed, also
+ * because `isLate` said to stop.
  */
-export async function removeTree(path: string): Promise<boolean> {
+export async function removeTree(path: Buffer | string, isLate = () => false): Promise<boolean> {
   let top: HeldDirectory;
   try {
     top = holdDirectory(path);
@@ -18,7 +19,7 @@ export async function removeTree(path: string): Promise<boolean> {
     return (error as NodeJS.ErrnoException).code === 'ENOENT';
   }
   try {
-    await empty(top, top);
+    await empty({ top, isLate }, top);
     rmdirSync(path);
     return true;
   } catch {
@@ -28,25 +29,33 @@ export async function removeTree(path: string): Promise<boolean> {
   }
 }
 
-/** Empties `directory`; its subdirectories are moved up into `top`, so that depth never becomes recursion. */
-async function empty(directory: HeldDirectory, top: HeldDirectory): Promise<void> {
+interface Removal {
+  readonly top: HeldDirectory;
+  readonly isLate: () => boolean;
+}
+
+/** Empties `directory`; its subdirectories are moved up into the top, so that depth never becomes recursion. */
+async function empty(removal: Removal, directory: HeldDirectory): Promise<void> {
+  const { top } = removal;
   directory.unlock();
   for (;;) {
     const entries = directory.list(BATCH);
     if (entries.length === 0) return;
+    if (removal.isLate()) throw new Error('out of time');
     for (const entry of entries) {
       if (!entry.isDirectory()) unlinkSync(directory.entry(entry.name));
-      else if (directory === top) await removeBranch(top, entry.name);
+      else if (directory === top) await removeBranch(removal, entry.name);
       else moveUp(directory, top, entry.name);
     }
     await nextTurn();
   }
 }
 
-async function removeBranch(top: HeldDirectory, name: Buffer): Promise<void> {
+async function removeBranch(removal: Removal, name: Buffer): Promise<void> {
+  const { top } = removal;
   const branch = holdDirectory(top.entry(name));
   try {
-    await empty(branch, top);
+    await empty(removal, branch);
   } finally {
     branch.close();
   }

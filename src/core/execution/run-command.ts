@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { type Confiner, confinedArgv } from './confinement.ts';
+import type { EndUser } from './end-user.ts';
 import { createOutputMeter, type OutputMeter } from './output.ts';
 import { readBack } from './read-back.ts';
 import { removeTree } from './remove-tree.ts';
@@ -28,6 +29,8 @@ export interface RunSetting {
   /** Undefined where util-linux is missing: layer 0 alone. */
   readonly confiner: Confiner | undefined;
   readonly strayDescriptors: readonly number[];
+  /** Ends all of a user id of its own. */
+  readonly endUser: EndUser;
   /** Layers to name in the result. */
   layers(command: Command): readonly string[];
 }
@@ -120,15 +123,19 @@ async function runInScratch(setting: RunSetting, task: ScratchedTask): Promise<E
     const startedAt = setting.clock.monotonic();
     const started = await start(setting, task, meters);
     timer = setTimeout(() => decision.resolve('timed_out'), command.timeoutMs);
-    const ended = await settle(setting, { task, started, decision: decision.promise });
+    const { isDrained, ...ended } = await settle(setting, { task, started, decision: decision.promise });
     const startFault = confinementFault(ended.exitCode, meters.stderrStart());
+    const account = (meter: OutputMeter) => {
+      const { bytes, truncated } = meter.account();
+      return { bytes, truncated: truncated || !isDrained };
+    };
     const isRefused = ended.ending === 'exited' && startFault !== undefined && meters.stdout.account().bytes === 0;
     return {
       ...ended,
       ...(isRefused ? { ending: 'not_started', startFault: { ...startFault } } : {}),
       durationMs: setting.clock.monotonic() - startedAt,
-      stdout: meters.stdout.account(),
-      stderr: meters.stderr.account(),
+      stdout: account(meters.stdout),
+      stderr: account(meters.stderr),
       files: collectFiles(task),
       layers: [],
     };
@@ -175,7 +182,10 @@ interface Settling {
   readonly decision: Promise<Decision>;
 }
 
-type Settled = Pick<Execution, 'ending' | 'exitCode' | 'signal' | 'survivors' | 'killMs'>;
+interface Settled extends Pick<Execution, 'ending' | 'exitCode' | 'signal' | 'survivors' | 'killMs'> {
+  /** Whether the output came to an end. */
+  readonly isDrained: boolean;
+}
 
 async function settle(setting: RunSetting, { task, started, decision }: Settling): Promise<Settled> {
   const { clock } = setting;
@@ -201,11 +211,18 @@ async function settle(setting: RunSetting, { task, started, decision }: Settling
     await Promise.race([exited, sleep(setting.killGraceMs)]);
   }
   // Also after a normal exit: what it left in the background would scan on, unseen and unlimited.
-  const { survivors, killed } = await endTree(mark, clock);
+  const { survivors, killed } = await endTree(mark, clock, setting.endUser);
   const killMs = clock.monotonic() - decidedAt;
   const exit = await Promise.race([exited, sleep(DRAIN_QUIET_MS, { exitCode: null, signal: null })]);
-  await started.drain(DRAIN_QUIET_MS);
-  return { ending, ...exit, survivors, ...(ending === 'exited' && !killed ? {} : { killMs }) };
+  // Attack: what no look found but still writes is a survivor all the same; its user id must not be used again.
+  const isDrained = await started.drain(DRAIN_QUIET_MS);
+  return {
+    ending,
+    ...exit,
+    survivors: isDrained ? survivors : Math.max(survivors, 1),
+    isDrained,
+    ...(ending === 'exited' && !killed ? {} : { killMs }),
+  };
 }
 
 function createMeters({ command, channels }: RunTask, onCap: () => void): Meters {

@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Times that the quiet time is waited for at most. */
+const DRAIN_ROUNDS = 3;
+
 /** One process to start: an absolute program, an array, an environment from scratch. There is no shell line. */
 export interface ProcessSpec {
   /** First element: absolute path of the program. */
@@ -25,8 +28,11 @@ export interface StartedProcess {
   readonly pid: number;
   /** Settles when the process itself ended, whatever its children do. */
   readonly exited: Promise<{ readonly exitCode: number | null; readonly signal: string | null }>;
-  /** Waits until both streams ended, or until nothing came for `quietMs`, then lets go of them. */
-  drain(quietMs: number): Promise<void>;
+  /**
+   * Waits until both streams ended, or until nothing came for `quietMs`, then lets go of them. False when bytes still
+   * came after three times that: somebody writes on.
+   */
+  drain(quietMs: number): Promise<boolean>;
 }
 
 /** Starts a process as leader of a session of its own. Rejects with the error of the system call. */
@@ -74,7 +80,7 @@ function spawnChild(spec: ProcessSpec, devNull: number): ChildProcess {
   });
 }
 
-function follow(child: ChildProcess, spec: ProcessSpec): (quietMs: number) => Promise<void> {
+function follow(child: ChildProcess, spec: ProcessSpec): (quietMs: number) => Promise<boolean> {
   let chunks = 0;
   const streams = [child.stdout, child.stderr].flatMap((stream) => (stream === null ? [] : [stream]));
   const closed = Promise.all(streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
@@ -89,11 +95,19 @@ function follow(child: ChildProcess, spec: ProcessSpec): (quietMs: number) => Pr
   // A reader that went away (EPIPE, ECONNRESET) is the tool's business; its exit tells.
   for (const stream of [child.stdin, ...streams]) stream?.on('error', () => undefined);
   return async (quietMs) => {
-    for (let before = -1; before !== chunks && !streams.every((stream) => stream.closed); ) {
+    let before = -1;
+    // Attack: a survivor that writes a byte now and then would hold the run for ever; the rounds are counted.
+    for (
+      let round = 0;
+      round < DRAIN_ROUNDS && before !== chunks && !streams.every(({ closed }) => closed);
+      round += 1
+    ) {
       before = chunks;
       await Promise.race([closed, sleep(quietMs, undefined, { ref: false })]);
     }
+    const isQuiet = before === chunks || streams.every((stream) => stream.closed);
     // A survivor may hold the pipe for ever; we do not wait for it.
     for (const stream of [child.stdin, ...streams]) stream?.destroy();
+    return isQuiet;
   };
 }

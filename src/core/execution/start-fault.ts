@@ -6,6 +6,9 @@ import type { Command, Execution } from './types.ts';
 const MAX_ARGUMENT_BYTES = 131_072;
 const RUN_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
+/** What prlimit(1) and setpriv(1) end with when they fail or cannot execute the next program. */
+const CHAIN_EXIT_CODES: ReadonlySet<number> = new Set([1, 126, 127]);
+
 /** Why a process could not start. */
 export type StartFault = NonNullable<Execution['startFault']>;
 
@@ -33,8 +36,9 @@ export function faultOf(thrown: unknown): StartFault {
 
 /** What setpriv or prlimit said when they, not the tool, ended the run; the exit codes alone cannot tell (127, 126, 1). */
 export function confinementFault(exitCode: number | null, stderrStart: string): StartFault | undefined {
-  if (exitCode === null || exitCode === 0) return undefined;
-  const said = /^(?:setpriv|prlimit): [^\n]*/.exec(stderrStart)?.[0];
+  // Attack: a tool that says it was never started. Only the codes and the one line that util-linux itself ends with count.
+  if (exitCode === null || !CHAIN_EXIT_CODES.has(exitCode)) return undefined;
+  const said = /^((?:setpriv|prlimit): [^\n]+)\n?$/.exec(stderrStart)?.[1];
   return said === undefined ? undefined : fault('CONFINEMENT', said);
 }
 

@@ -1,7 +1,14 @@
-import { readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
-import { eachProcess, type ProcessPlace, processEnvironment, processPlace, processUids } from './proc.ts';
+import type { EndUser, UserEnd } from './end-user.ts';
+import {
+  eachProcess,
+  type ProcessPlace,
+  processDirectory,
+  processEnvironment,
+  processPlace,
+  processUids,
+} from './proc.ts';
 import { signalGroup, signalProcess } from './signal.ts';
 
 /** Longest time spent on ending a tree before its survivors are reported. */
@@ -39,23 +46,33 @@ export async function findTree(mark: TreeMark): Promise<readonly number[]> {
   return mark.isUidProved ? byUid : [...new Set([...byUid, ...(await findMarked(mark))])];
 }
 
-/** Ends every process of the run at once and looks again until none is left, at most 8 s. */
-export async function endTree(mark: TreeMark, clock: Clock): Promise<TreeEnd> {
+/**
+ * Ends every process of the run at once and looks again until none is left, at most 8 s. With a user id of its own the
+ * kernel ends all of it in one pass; `endUser` is how.
+ */
+export async function endTree(mark: TreeMark, clock: Clock, endUser?: EndUser): Promise<TreeEnd> {
   const deadline = clock.monotonic() + END_LIMIT_MS;
+  let user: UserEnd = mark.uid === undefined || endUser === undefined ? 'unavailable' : 'disturbed';
   let pause = FIRST_PAUSE_MS;
   let killed = false;
   let emptyLooks = 0;
   for (;;) {
     const left = await findTree(mark);
     emptyLooks = left.length === 0 ? emptyLooks + 1 : 0;
-    // Attack: a process that forks and exits all the time can slip through one look; what was hunted is looked for twice.
-    if (emptyLooks > (killed ? 1 : 0)) return { survivors: 0, killed };
-    if (left.length === 0) continue;
-    if (clock.monotonic() > deadline) return { survivors: left.length, killed };
-    killed = true;
+    // Attack: a chain that forks and exits all the time slips through a look; only the kernel's own pass cannot miss it.
+    const enough = user === 'ended' && !killed ? 1 : 2;
+    if (user !== 'disturbed' && emptyLooks >= enough) return { survivors: 0, killed };
+    if (clock.monotonic() > deadline) return { survivors: Math.max(left.length, 1), killed };
+    killed ||= left.length > 0;
     // Attack: kill(-group) alone leaves whoever called setsid; each one found is ended by its own id.
     if (mark.leader !== undefined && left.includes(mark.leader)) signalGroup(mark.leader, 'SIGKILL');
     for (const pid of left) signalProcess(pid, 'SIGKILL');
+    if (user === 'disturbed' && mark.uid !== undefined && endUser !== undefined) {
+      // After the leader, which may still be root on its way to that user id.
+      user = await endUser(mark.uid);
+      emptyLooks = 0;
+    }
+    if (left.length === 0) continue;
     await sleep(pause);
     pause = Math.min(pause * 2, LAST_PAUSE_MS);
   }
@@ -91,10 +108,6 @@ async function findMarked(mark: TreeMark): Promise<readonly number[]> {
 
 function isMarked(pid: number, mark: TreeMark): boolean {
   if (processEnvironment(pid).includes(mark.marker)) return true;
-  try {
-    const directory = readlinkSync(`/proc/${pid}/cwd`);
-    return directory === mark.scratch || directory.startsWith(`${mark.scratch}/`);
-  } catch {
-    return false; // not ours to read: another user's process
-  }
+  const directory = processDirectory(pid);
+  return directory !== undefined && (directory === mark.scratch || directory.startsWith(`${mark.scratch}/`));
 }

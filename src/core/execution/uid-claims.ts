@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -29,7 +30,7 @@ export interface UidClaimOptions {
   /** Directory shared by all gateways of this machine, for root only. */
   readonly directory: string;
   readonly uidBase: number;
-  /** Ends what a dead gateway left under the user id; resolves with the number that could not be ended. */
+  /** Ends and removes what a dead gateway left under the user id; resolves with the number that could not be ended. */
   readonly endAll: (uid: number) => Promise<number>;
 }
 
@@ -45,7 +46,8 @@ export async function openUidClaims(options: UidClaimOptions): Promise<UidClaims
   const idle: number[] = [];
   await takeOverStale(options, owner);
   const acquire = async (): Promise<number> => {
-    const again = idle.pop();
+    // Attack: what a run left in the machine would be met by the next one at once; the longest idle comes first.
+    const again = idle.shift();
     if (again !== undefined) return again;
     const inUse = await usedUids();
     for (let uid = uidBase; uid < uidBase + RANGE; uid += 1) {
@@ -60,7 +62,11 @@ export async function openUidClaims(options: UidClaimOptions): Promise<UidClaims
     acquire,
     release: (uid) => void idle.push(uid),
     close: () => {
-      for (const uid of held) unlinkSync(`${directory}/${uid}`);
+      for (const uid of held) {
+        const path = `${directory}/${uid}`;
+        // Gone, or another gateway's by now: not ours to remove.
+        if (readClaim(path) === owner) rmSync(path, { force: true });
+      }
       held.clear();
       idle.length = 0;
     },

@@ -79,6 +79,15 @@ void test('a fork bomb meets its limit and is ended whole', async (t) => {
   await endsWhole(t, await startBench(t), ['fork-bomb']);
 });
 
+void test('a chain that forks and exits all the time ends with its tool', async (t) => {
+  if (!isRoot) return t.skip('needs root: only a user id of its own can be ended in one pass');
+  const bench = await startBench(t, { uidBase: 64_900 });
+  for (let round = 0; round < 6; round += 1) {
+    await endsWhole(t, bench, ['relay']);
+    for (let look = 0; look < 20; look += 1) assert.deepEqual(living(bench.directory), []);
+  }
+});
+
 void test('what a tool leaves behind at its normal end is swept', async (t) => {
   const bench = await startBench(t);
   for (const options of [[], ['bare']]) {
@@ -89,6 +98,17 @@ void test('what a tool leaves behind at its normal end is swept', async (t) => {
     assert.ok(ran.killMs !== undefined);
     for (const [, pid] of ran.out.matchAll(/escaped (\d+)/g)) assert.equal(processPlace(Number(pid)), undefined);
   }
+});
+
+void test('a daemon whose main thread has ended is seen and ended like any other', async (t) => {
+  const bench = await startBench(t);
+  const ran = await bench.run({ binary: bench.fake('headless') });
+  if (ran.out.startsWith('no threads')) return t.skip('needs a perl with threads');
+  const pid = Number(/headless (\d+)/.exec(ran.out)?.[1]);
+  assert.ok(pid > 1, ran.err);
+  assert.equal(ran.survivors, 0);
+  assert.ok(ran.killMs !== undefined, 'it was found');
+  assert.equal(processPlace(pid), undefined);
 });
 
 void test('a tool that closes its output is still waited for and timed out', async (t) => {

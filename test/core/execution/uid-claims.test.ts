@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { openUidClaims } from '../../../src/core/execution/uid-claims.ts';
 import { isRoot, publicDirectory } from './harness.ts';
@@ -37,7 +37,29 @@ void test('a released user id is used again before a new one', async (t) => {
   pool.close();
 });
 
-void test('a claim of a dead gateway is taken over after its processes were ended', async (t) => {
+void test('the user id that was idle longest is handed out first', async (t) => {
+  if (!isRoot) return t.skip(NEEDS_ROOT);
+  const pool = await claims(publicDirectory(t));
+  const [first, second] = [await pool.acquire(), await pool.acquire()];
+  pool.release(second);
+  pool.release(first);
+  assert.deepEqual([await pool.acquire(), await pool.acquire()], [second, first]);
+  pool.close();
+});
+
+test('closing passes over a claim that is gone or another gateway’s', async (t) => {
+  if (!isRoot) return t.skip(NEEDS_ROOT);
+  const directory = publicDirectory(t);
+  const pool = await claims(directory);
+  const [gone, taken, own] = [await pool.acquire(), await pool.acquire(), await pool.acquire()];
+  rmSync(`${directory}/claims/${gone}`);
+  writeFileSync(`${directory}/claims/${taken}`, '1 1');
+  pool.close();
+  assert.deepEqual(readdirSync(`${directory}/claims`), [String(taken)]);
+  assert.equal(existsSync(`${directory}/claims/${own}`), false);
+});
+
+test('a claim of a dead gateway is taken over after its processes were ended', async (t) => {
   if (!isRoot) return t.skip(NEEDS_ROOT);
   const directory = publicDirectory(t);
   (await claims(directory)).close();
