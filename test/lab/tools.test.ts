@@ -39,7 +39,11 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
 
   for (const { tool, name, input, check } of TOOL_CASES) {
     it(`${tool} ${name} (REST)`, async () => {
-      const answer = await runTool(gateway, tool, { input: input(lab.user.name) });
+      const answer = await unlessLost(
+        tool,
+        () => runTool(gateway, tool, { input: input(lab.user.name) }),
+        ({ run }) => run?.complete === true,
+      );
       assert.ok(answer.run, `${JSON.stringify(answer.error)}\n${logOf(answer.error?.requestId)}`);
       assert.deepEqual([answer.run.outcome, answer.run.complete], ['succeeded', true]);
       check(answer.run, lab.user.name);
@@ -51,7 +55,11 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
       const { client } = await connectLegacy(t, new URL(`${gateway.url}/mcp`), { key: gateway.key });
       await client.listTools();
       const call = { name: tool, arguments: input(lab.user.name) };
-      const answer = await client.callTool(call, undefined, { timeout: 120_000 });
+      const answer = await unlessLost(
+        tool,
+        () => client.callTool(call, undefined, { timeout: 120_000 }),
+        ({ isError }) => isError !== true,
+      );
       assert.notEqual(answer.isError, true, JSON.stringify(answer.content));
       check(answer.structuredContent as RunResult, lab.user.name);
     });
@@ -59,7 +67,12 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
     it(`${tool} ${name} (MCP 2026-07-28)`, async (t) => {
       const { client } = await connectModern(t, new URL(`${gateway.url}/mcp`), { key: gateway.key });
       await client.listTools();
-      const answer = await client.callTool({ name: tool, arguments: input(lab.user.name) }, { timeout: 120_000 });
+      const call = { name: tool, arguments: input(lab.user.name) };
+      const answer = await unlessLost(
+        tool,
+        () => client.callTool(call, { timeout: 120_000 }),
+        ({ isError }) => isError !== true,
+      );
       assert.notEqual(answer.isError, true, JSON.stringify(answer.content));
       check(answer.structuredContent as RunResult, lab.user.name);
     });
@@ -77,7 +90,11 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
 
   it('a found password is read back by its reference alone', async () => {
     const input = { host: TARGET, service: 'http-get', path: '/private/', users: ['admin'], passwords: [PASSWORD] };
-    const { run, error } = await runTool(gateway, 'hydra', { input });
+    const { run, error } = await unlessLost(
+      'hydra',
+      () => runTool(gateway, 'hydra', { input }),
+      (answer) => answer.run?.complete === true,
+    );
     assert.ok(run, JSON.stringify(error));
     const [found] = (run.result as { credentials: { secretRef: string }[] }).credentials;
     const secret = (await read(gateway, `/v1/secrets/${found?.secretRef}`)) as { value: string };
@@ -118,3 +135,16 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
     assert.ok((await lab.sentByTools({ address: TARGET, port: 80 })) > 0);
   });
 });
+
+const TRIES = 4;
+
+/**
+ * On a busy machine hydra itself loses a guess now and then, and our answer honestly says so: a failure, or incomplete.
+ * That is asked again; every other tool gets one try.
+ */
+async function unlessLost<A>(tool: string, ask: () => Promise<A>, isWhole: (answer: A) => boolean): Promise<A> {
+  for (let tried = 1; ; tried += 1) {
+    const answer = await ask();
+    if (tool !== 'hydra' || isWhole(answer) || tried === TRIES) return answer;
+  }
+}
