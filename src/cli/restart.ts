@@ -1,4 +1,3 @@
-import { requireSound } from '../gateway/configuration-faults.ts';
 import { type Command, type CommandContext, EXIT, parseOptions, requireNoWords } from './command.ts';
 import { findAddress, findGateway } from './gateway-process.ts';
 import { portFault } from './port-check.ts';
@@ -11,7 +10,6 @@ import { up } from './up.ts';
 export const restart: Command = async (context) => {
   requireNoWords(parseOptions(context.args, {}).positionals);
   const settings = await loadSettings(context);
-  requireSound(settings.config, settings.tools);
   if (!mayReplace(context, settings)) return EXIT.failed;
   const stopped = await stop(context);
   return stopped === EXIT.ok ? up(context) : stopped;

@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../schemas/config.ts';
 import { ConfigError, type ConfigFault, loadConfig } from '../config.ts';
+import { readRegularFile } from '../config/regular-file.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { AnyTool } from '../core/tool/definition.ts';
 import { loadTools } from '../core/tool/discovery.ts';
+import { brokenSettings } from '../gateway/configuration-faults.ts';
 import type { CommandContext } from './command.ts';
 
 /** The configuration as a start of the gateway would see it now, and where its durable files are. */
@@ -23,7 +24,8 @@ export async function loadSettings({ environment, root }: Place): Promise<Settin
   const { config } = loadConfig({
     environment,
     toolNames: tools.map((tool) => tool.name),
-    readFile: (path) => readFileSync(resolve(root, path)),
+    further: (each) => brokenSettings(each, tools),
+    readFile: (path) => readRegularFile(resolve(root, path)),
   });
   return { config, dataDir: resolve(root, config.dataDir), tools };
 }

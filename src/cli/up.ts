@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { LockHolder } from '../../schemas/stored.ts';
-import { requireSound } from '../gateway/configuration-faults.ts';
 import { startInBackground } from './background.ts';
 import { createClient } from './client.ts';
 import { type Command, type CommandContext, EXIT, parseOptions, requireNoWords } from './command.ts';
@@ -24,7 +23,6 @@ export const up: Command = async (context) => {
   const settings = await loadSettings(context);
   const running = findGateway(settings.dataDir);
   if (running !== undefined) return describeRunning(context, settings, running);
-  requireSound(settings.config, settings.tools);
   return values.foreground ? stay(context) : start(context, settings);
 };
 

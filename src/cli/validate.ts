@@ -1,4 +1,3 @@
-import { configurationFaults } from '../gateway/configuration-faults.ts';
 import { type Command, EXIT, parseOptions, requireNoWords } from './command.ts';
 import { dataDirFault, environmentFaults } from './environment-check.ts';
 import { findGateway } from './gateway-process.ts';
@@ -21,7 +20,7 @@ async function findFaults(root: string, environment: Record<string, string | und
   try {
     const settings = await loadSettings({ environment, root });
     const isRunning = findGateway(settings.dataDir) !== undefined;
-    return [...configurationFaults(settings.config, settings.tools), ...environmentFaults(settings, root, isRunning)];
+    return environmentFaults(settings, root, isRunning);
   } catch (thrown) {
     const faults = configFaults(thrown);
     if (faults === undefined) throw thrown;

@@ -19,16 +19,11 @@ function scopeFaults(key: string, faults: readonly string[]): BrokenRule[] {
   return faults.map((fault) => ({ keys: [key], wrong: fault, right: 'a CIDR, an address, a name or *.name' }));
 }
 
-/** The same, one sentence per fault. */
-export function configurationFaults(config: Config, tools: readonly AnyTool[]): string[] {
-  return brokenSettings(config, tools).map(
-    ({ keys, wrong, right }) => `${keys.join(', ')}: ${wrong}; expected ${right}`,
-  );
-}
-
 /** Throws ERR_CONFIG_INVALID with every fault in `details.faults`. */
 export function requireSound(config: Config, tools: readonly AnyTool[]): void {
-  const faults = configurationFaults(config, tools);
+  const faults = brokenSettings(config, tools).map(
+    ({ keys, wrong, right }) => `${keys.join(', ')}: ${wrong}; expected ${right}`,
+  );
   if (faults.length === 0) return;
   throw new SallyportError('ERR_CONFIG_INVALID', `The configuration is at fault: ${faults.join('; ')}.`, {
     details: { faults },
