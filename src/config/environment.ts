@@ -6,6 +6,7 @@ export const PROCESS_VARIABLES: Readonly<Record<string, string>> = {
   SALLYPORT_CONFIG: 'Path of the YAML configuration file. Unset: defaults and environment only.',
   SALLYPORT_KEY_FILE: 'File with the API key that the command line sends. Unset: <dataDir>/first-key.',
   SALLYPORT_TEST_NIGHTLY: '1 adds the long test profiles.',
+  SALLYPORT_TEST_SEED: 'Seed of the property tests in test/fuzz, to replay one. Unset: by chance.',
 };
 
 /** Docker and Kubernetes inject these for a service named "sallyport"; they look like ours and are not. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import * as fc from 'fast-check';
 import type { ToolEnd } from '../../src/core/tool/definition.ts';
 import type { RegisteredTool } from '../../src/core/tool/registry-types.ts';
-import { type Fed, feed, prepare, registeredTools, type Sample, samplesOf } from './under-test.ts';
+import { createParsed, pieces } from './parser-promises.ts';
+import { type Fed, prepare, registeredTools, type Sample, samplesOf } from './under-test.ts';
 
 const TOOLS = await registeredTools();
 const ENDINGS: readonly Partial<ToolEnd>[] = [
@@ -16,7 +16,6 @@ const ENDINGS: readonly Partial<ToolEnd>[] = [
 ];
 /** Every length of the usual sample, and evenly spread lengths of a longer one. */
 const MAX_PREFIXES = 800;
-const MAX_RESULT_CHARACTERS = 16 * 1024 * 1024;
 
 const repeat = (text: string, bytes: number): Buffer => Buffer.alloc(bytes, text);
 /** Output that no honest program writes. */
@@ -52,24 +51,7 @@ for (const tool of TOOLS) {
   const [example] = definition.examples;
   assert.ok(example !== undefined);
   const call = await prepare(tool, example.input, { raw: example.raw ?? false, resolves: example.resolves ?? {} });
-  const validate = new Ajv2020({ strict: true, validateFormats: false }).compile(definition.output);
-
-  /** Feeds the parser and asserts what holds for every output; returns what it concluded. */
-  const parsed = (fed: Fed) => {
-    const outcome = feed(tool, call, fed);
-    assert.ok(validate(outcome.result), JSON.stringify(validate.errors?.slice(0, 3)));
-    const text = JSON.stringify(outcome.result);
-    assert.ok(text.length < MAX_RESULT_CHARACTERS, `${text.length} characters`);
-    assert.deepEqual(JSON.parse(text), outcome.result, 'the result holds something that JSON does not');
-    // oxlint-disable-next-line no-control-regex -- what must not be there
-    assert.doesNotMatch(text, /\\u00(?:0[0-8bcef]|1[0-9a-f]|7f)|[\x7f-\x9f]/, 'a control character came through');
-    if (outcome.failure !== undefined) assert.equal(outcome.complete, false, 'failed and complete at once');
-    for (const event of outcome.events) {
-      if (event.kind === 'progress' && event.percent !== undefined)
-        assert.ok(event.percent >= 0 && event.percent <= 100);
-    }
-    return outcome;
-  };
+  const parsed = createParsed(tool, call);
 
   describe(`the parser of ${definition.name}`, () => {
     it('has recorded output to be tested with', () => assert.ok(samples.length > 0));
@@ -145,11 +127,6 @@ for (const tool of TOOLS) {
 
 function whole(sample: Sample): Fed {
   return { stdout: [sample.stdout], stderr: [sample.stderr], end: { files: sample.files } };
-}
-
-function pieces(bytes: Buffer, cuts: readonly number[]): Buffer[] {
-  const places = [...new Set([0, ...cuts, bytes.length])].sort((a, b) => a - b);
-  return places.slice(1).map((place, index) => bytes.subarray(places[index], place));
 }
 
 function edited(bytes: Buffer, edits: readonly (readonly [number, Uint8Array])[]): Buffer {

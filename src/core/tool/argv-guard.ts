@@ -1,5 +1,5 @@
 import { SallyportError } from '../errors.ts';
-import type { PinnedTargets } from '../targets/types.ts';
+import type { PinnedTarget, PinnedTargets } from '../targets/types.ts';
 
 /** The shape of one value in an argv. `address`, `endpoint` (address:port), `network`, `url` and `domain` must also be pinned for this run. */
 export type ValueShape =
@@ -127,20 +127,21 @@ function isPinned(shape: Exclude<ValueShape, RegExp>, value: string, pinned: Pin
   return shape !== 'url' || isPinnedUrl(value, pinned);
 }
 
-function isPinnedUrl(value: string, pinned: PinnedTargets): boolean {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  // Userinfo would make `http://10.0.0.1@elsewhere/` look right to a reader and go elsewhere.
-  if (url.username !== '' || url.password !== '') return false;
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
-  return pinned.list.some(
-    (target) =>
-      target.url !== undefined &&
-      target.addresses.includes(host) &&
-      `${target.url.scheme}:` === url.protocol &&
-      target.url.port === port,
+/**
+ * Compared as text, never parsed: the program's parser is not ours. Attack: `http://10.0.0.1\@10.0.0.2/` leads to
+ * 10.0.0.1 in a browser's reading and to 10.0.0.2 in another, `012.0.0.1` to 10.0.0.1 or to 12.0.0.1.
+ */
+function isPinnedUrl(value: string, { list }: PinnedTargets): boolean {
+  if (!/^[!-~]+$/.test(value) || /[\\#]/.test(value)) return false;
+  return list.some(
+    ({ url, addresses }) => url !== undefined && addresses.some((address) => isUrlOf(value, url, address)),
   );
+}
+
+function isUrlOf(value: string, { scheme, port }: NonNullable<PinnedTarget['url']>, address: string): boolean {
+  const origin = `${scheme}://${address.includes(':') ? `[${address}]` : address}`;
+  const origins = port === { http: 80, https: 443 }[scheme] ? [origin, `${origin}:${port}`] : [`${origin}:${port}`];
+  return origins.some((begin) => value.startsWith(`${begin}/`));
 }
 
 function refuse(fault: string): never {

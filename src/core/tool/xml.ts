@@ -22,7 +22,7 @@ export interface XmlReader {
 }
 
 const PIECE_BYTES = 65_536;
-const MAX_SILENT_BYTES = 1_048_576;
+const MAX_SILENT_PIECES = 16;
 const MAX_DEPTH = 64;
 const MAX_HARMLESS = 100;
 // Program output may quote characters that XML 1.0 has no place for: the text suffers, the structure does not.
@@ -38,8 +38,11 @@ export function createXmlReader(handler: XmlHandler): XmlReader {
   const decoder = new StringDecoder('utf8');
   let sound = true;
   let depth = 0;
-  let silentBytes = 0;
+  let offset = 0;
+  let heardAt = 0;
   let harmless = 0;
+
+  const place = (): number => Math.floor(offset / PIECE_BYTES);
 
   parser.on('error', (error) => {
     // Thrown, so that the rest of the piece is not read either: a fault at every byte would cost seconds (CWE-400).
@@ -47,7 +50,7 @@ export function createXmlReader(handler: XmlHandler): XmlReader {
     if (harmless > MAX_HARMLESS || !HARMLESS.test(error.message)) throw error;
   });
   parser.on('opentag', (tag) => {
-    silentBytes = 0;
+    heardAt = place();
     depth += 1;
     if (depth > MAX_DEPTH) throw new Error('nested too deeply');
     const attributes = tag.attributes as Record<string, string>;
@@ -55,16 +58,15 @@ export function createXmlReader(handler: XmlHandler): XmlReader {
     handler.open({ name: tag.name, attribute });
   });
   parser.on('closetag', (tag) => {
-    silentBytes = 0;
+    heardAt = place();
     depth -= 1;
     handler.close(tag.name);
   });
 
   const write = (piece: Buffer): void => {
     if (!sound) return;
-    silentBytes += piece.length;
     // Inside one element the parser holds everything: a banner of 100 MB must not become our memory (CWE-400).
-    if (silentBytes > MAX_SILENT_BYTES) {
+    if (place() - heardAt > MAX_SILENT_PIECES) {
       sound = false;
       return;
     }
@@ -77,10 +79,19 @@ export function createXmlReader(handler: XmlHandler): XmlReader {
   };
   return {
     push: (chunk) => {
-      for (let at = 0; at < chunk.length; at += PIECE_BYTES) write(chunk.subarray(at, at + PIECE_BYTES));
+      for (const piece of piecesFrom(offset, chunk)) {
+        write(piece);
+        offset += piece.length;
+      }
     },
     get sound() {
       return sound;
     },
   };
+}
+
+/** Pieces end at fixed places of the document, so that what is read does not depend on how its bytes arrived. */
+function* piecesFrom(offset: number, chunk: Buffer): Generator<Buffer> {
+  let end = PIECE_BYTES - (offset % PIECE_BYTES);
+  for (let at = 0; at < chunk.length; at = end, end += PIECE_BYTES) yield chunk.subarray(at, end);
 }

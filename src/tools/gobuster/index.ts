@@ -90,7 +90,7 @@ export default defineTool({
       '-t': 'integer',
       '--timeout': /5s/,
       '--delay': /\d{1,5}ms/,
-      '-x': 'words',
+      '-x': /^[A-Za-z0-9]{1,10}(?:,[A-Za-z0-9]{1,10})*$/,
       '-s': /\d{3}(,\d{3})*/,
       '-H': /Host: [a-z0-9_.-]{1,253}(:\d{1,5})?/,
       '-w': /-/,
@@ -100,6 +100,8 @@ export default defineTool({
     },
   },
   argv: (input, pinned) => (input.mode === 'dir' ? dirArgv(input, pinned) : dnsArgv(input, pinned)),
+  // Without the machine's hosts and resolv.conf, which the Go resolver would read, no name of theirs shows as found.
+  needs: {},
   stdin: (_input, context) => ({ copyOf: wordlistOf(context).path }),
   atStdoutCap: 'kill',
   parse: ({ input, context, ...waiting }) =>

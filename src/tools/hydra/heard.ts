@@ -50,13 +50,22 @@ export function hearStdout(heard: Heard, line: string): void {
   const said = /pass(?:_ptr|word:)/.test(line) ? undefined : /\[DEBUG\] head_no\[\d+\] read ([NF])$/.exec(line)?.[1];
   if (said === 'N') heard.refused += 1;
   if (said === 'F') heard.accepted += 1;
-  if (/\[ATTEMPT\] target .* \(\d+\/\d+\)$/.test(line)) heard.sent += 1;
+  if (isAttempt(line)) heard.sent += 1;
   const form = /\[DEBUG\] attempt result: found (-?\d), redirect (\d)/.exec(line);
   if (form?.[1] === '1') heard.matched += 1;
   if (form?.[1] === '0') heard.unmatched += 1;
   // No answer, 403 or 404: hydra goes on as if the login had been refused.
   if (form?.[1] === '-1') heard.unclear += 1;
   hearTrouble(heard, line);
+}
+
+const ATTEMPT = '[ATTEMPT] target ';
+
+/** By its first mark and its end: one pattern with a gap would go back from every mark of a line full of them (CWE-1333). */
+function isAttempt(line: string): boolean {
+  const start = line.indexOf(ATTEMPT);
+  const end = start < 0 ? null : / \(\d+\/\d+\)$/.exec(line);
+  return end !== null && end.index >= start + ATTEMPT.length;
 }
 
 /** Counts one line of stderr; with a proof, answers of the target stand there too. */

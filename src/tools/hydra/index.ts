@@ -5,7 +5,7 @@ import { defineTool, type ToolContext, type WordlistClaim } from '../../core/too
 import { formOption } from './form.ts';
 import { checkHydra, type HydraInput, HydraInputSchema, tasksOf } from './input.ts';
 import { HydraResultSchema, parseHydra } from './parser.ts';
-import { serviceOf } from './services.ts';
+import { SERVICES, serviceOf } from './services.ts';
 
 const MAX_USERS = 1000;
 const MAX_PASSWORDS = 10_000;
@@ -60,9 +60,11 @@ export default defineTool({
       '-L': /u/,
       '-P': /p/,
     },
-    operands: ['address', 'name', /\/[!-~]*(?: [!-~]*)?/],
+    operands: ['address', new RegExp(`^(?:${Object.keys(SERVICES).join('|')})$`), /\/[!-~]*(?: [!-~]*)?/],
   },
   argv: hydraArgv,
+  // Without /etc/ssh/ssh_config, which libssh would read: a ProxyCommand there runs a shell and leads elsewhere.
+  needs: {},
   files: hydraFiles,
   readBack: ['out.json'],
   atStdoutCap: 'truncate',

@@ -92,3 +92,8 @@ export function riskOfScript(name: string): Risk {
   if (categories.length === 0) return 'exploit';
   return highestRisk(categories.map((category) => RISK_OF_CATEGORY[category] ?? 'exploit'));
 }
+
+const NAME = `(?:${Object.keys(NMAP_SCRIPTS).join('|').replaceAll('.', '\\.')})`;
+
+/** A list of scripts, each on the list by its whole name: nmap also takes paths, categories and wildcards there. */
+export const VETTED_SCRIPTS = new RegExp(`^${NAME}(?:,${NAME})*$`);
