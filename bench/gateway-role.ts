@@ -11,7 +11,6 @@ import { createKey } from '../src/core/auth/keys.ts';
 import { SCOPES } from '../src/core/auth/types.ts';
 import { systemClock } from '../src/core/clock.ts';
 import type { LogEvent } from '../src/core/log.ts';
-import { readPrivileges } from '../src/core/execution/privileges.ts';
 import { createRedactor } from '../src/core/redaction/redactor.ts';
 import type { AnyTool } from '../src/core/tool/definition.ts';
 import { createGateway, type Gateway } from '../src/gateway.ts';
@@ -24,6 +23,8 @@ import { createSecretFiles } from '../src/store/secret-file.ts';
 import { createMemoryWatch } from './memory-watch.ts';
 import type { Role } from './protocol.ts';
 import { noopTool } from './tools.ts';
+
+const ROOT = join(import.meta.dirname, '..');
 
 /** The defaults, but for what would refuse a benchmark: rates, sessions, and the risk ceiling that hides tools. */
 const CONFIGURATION = `port: 0
@@ -51,8 +52,7 @@ async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role
   const redactor = createRedactor();
   const log = createLogger<LogEvent>({ level: 'info', redactor, destination: process.stdout });
   const directory = await openDataDir(dataDir);
-  const { maySwitchUid: isShared } = readPrivileges();
-  const scratch = chooseScratchParent({ configured: '', dataDir: directory.path, isShared });
+  const scratch = chooseScratchParent({ configured: '', dataDir: directory.path });
   const keys = createKeyFile(dataDir);
   const metrics = createMetrics();
   const gateway = await createGateway({
@@ -62,6 +62,7 @@ async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role
     dataDir: directory,
     keys,
     secrets: createSecretFiles(dataDir),
+    launcher: { sources: join(ROOT, 'src', 'launcher'), builds: join(ROOT, '.toolchain', 'launcher') },
     ownAddresses: [],
     redactor,
     clock: systemClock,
@@ -111,6 +112,8 @@ async function runHardened(gateway: Gateway): Promise<void> {
       timeoutMs: tool.definition.timeoutMs,
       limits: executionLimits(gateway.config(), tool.definition),
       capability: 'none',
+      needs: {},
+      reach: { endpoints: [] },
     },
     { onStdout: () => undefined, onStderr: () => undefined, signal: new AbortController().signal },
   );

@@ -1,13 +1,16 @@
+import { spawnSync } from 'node:child_process';
 import { availableParallelism, loadavg } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureCalls } from './calls.ts';
+import { measureLayers } from './layers.ts';
 import { measureMemory } from './memory.ts';
 import { createProcesses } from './processes.ts';
 import { measureRequests } from './requests.ts';
 import { FULL, SMOKE } from './sizes.ts';
 import { tableText } from './statistics.ts';
 
-const SECTIONS = { calls: measureCalls, requests: measureRequests, memory: measureMemory };
+const SECTIONS = { calls: measureCalls, requests: measureRequests, memory: measureMemory, layers: measureLayers };
 
 const { values } = parseArgs({
   options: {
@@ -22,6 +25,11 @@ const { values } = parseArgs({
 const sizes = values.smoke ? SMOKE : FULL;
 const sections = Object.entries(SECTIONS).filter(([name]) => values.only === undefined || values.only === name);
 if (sections.length === 0) throw new Error(`--only takes ${Object.keys(SECTIONS).join(', ')}`);
+// Without a compiler, or in a checkout of somebody else's, what is measured has what there is, and says so.
+const sources = join(import.meta.dirname, '..', 'src', 'launcher');
+const builds = join(import.meta.dirname, '..', '.toolchain', 'launcher');
+const { status } = spawnSync('sh', [join(sources, 'build.sh'), builds], { stdio: ['ignore', 'ignore', 'inherit'] });
+if (status !== 0) console.log('The native launcher was not built.');
 const processes = createProcesses(values.profile);
 const limit = setTimeout(() => {
   console.error(`not finished after ${sizes.limitMs / 1000} s`);
@@ -33,7 +41,9 @@ const load = loadavg()[0]?.toFixed(1);
 console.log(`Node ${process.version}, ${availableParallelism()} processors, load ${load} at the start`);
 console.log('Each ratio: median of the rounds (lowest–highest); both sides measured in every round.\n');
 try {
-  for (const [, measure] of sections) console.log(`${tableText(await measure(processes, sizes))}\n`);
+  for (const [, measure] of sections) {
+    for (const table of [await measure(processes, sizes)].flat()) console.log(`${tableText(table)}\n`);
+  }
 } finally {
   clearTimeout(limit);
   await processes.stopAll();

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { removeGroups, startAsUser } from './process-user.ts';
 import type { QuestionName, Questions } from './protocol.ts';
 
 /** A measured process as the client sees it. */
@@ -11,8 +12,11 @@ export interface Measured {
   stop(): Promise<void>;
 }
 
-/** `runs` and `lists` are gateways: one with tools that start something, one with the real tools. */
-export type RoleName = 'runs' | 'lists' | 'bare' | 'naive';
+/**
+ * `runs` and `lists` are gateways: one with tools that start something, one with the real tools. `layers` starts
+ * processes by itself.
+ */
+export type RoleName = 'runs' | 'lists' | 'bare' | 'naive' | 'layers';
 
 /** Starts measured processes and ends every one of them. */
 export interface Processes {
@@ -32,12 +36,16 @@ export function createProcesses(profileDir?: string): Processes {
   return {
     start: async (role) => {
       const profile = (role === 'runs' || role === 'lists') && profileDir !== undefined;
+      const options = ['--expose-gc', ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : [])];
       const child = fork(join(import.meta.dirname, 'serve.ts'), [role], {
-        execArgv: ['--expose-gc', ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : [])],
+        ...startAsUser(options, role === 'layers'),
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
       started.add(child);
-      child.once('exit', () => started.delete(child));
+      child.once('exit', () => {
+        started.delete(child);
+        if (role === 'layers') removeGroups();
+      });
       return connect(child, role);
     },
     stopAll: async () => {

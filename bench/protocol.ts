@@ -16,6 +16,23 @@ export interface Questions {
   readonly answers: { readonly ask: { readonly answers: readonly Answer[] }; readonly answer: object };
   /** Keeps everything that a child writes. Answer: bytes kept. */
   readonly accumulate: { readonly ask: { readonly mib: number }; readonly answer: number };
+  /** The ways to start the program that does nothing which this machine can go, and which layers it lacks. */
+  readonly ways: {
+    readonly ask: object;
+    readonly answer: { readonly names: string[]; readonly absent: readonly string[] };
+  };
+  /** Starts in every named way in turn. Answer: milliseconds of each start, by way: until its end, or its longest stall. */
+  readonly starts: {
+    readonly ask: { readonly names: readonly string[]; readonly count: number; readonly measure: 'wall' | 'block' };
+    readonly answer: number[][];
+  };
+  /** Starts in one way, so many at once, for so long. Answer: starts in a second. */
+  readonly rate: {
+    readonly ask: { readonly name: string; readonly width: number; readonly ms: number };
+    readonly answer: number;
+  };
+  /** Keeps so much memory in Buffers from now on. */
+  readonly ballast: { readonly ask: { readonly mib: number }; readonly answer: object };
 }
 
 /** One recorded answer of the gateway. */

@@ -1,5 +1,6 @@
 import { startBareRole } from './bare-role.ts';
 import { startGatewayRole } from './gateway-role.ts';
+import { startLayerRole } from './layer-role.ts';
 import { startNaiveRole } from './naive-role.ts';
 import type { Role } from './protocol.ts';
 import { realTools, runnableTools } from './tools.ts';
@@ -10,6 +11,7 @@ const ROLES: Readonly<Record<string, () => Promise<Role>>> = {
   lists: async () => startGatewayRole(await realTools()),
   bare: startBareRole,
   naive: startNaiveRole,
+  layers: startLayerRole,
 };
 
 interface Question {

@@ -13,6 +13,15 @@ export interface Sizes {
   readonly floodMib: number;
   /** What is accumulated for comparison, MiB. */
   readonly naiveMib: number;
+  /** Starts of each way in one round of the layer rows, for time and again for stalls. */
+  readonly layerStarts: number;
+  /** The same beside the ballast. */
+  readonly ballastStarts: number;
+  /** Buffers kept alive meanwhile, MiB. */
+  readonly ballastMib: number;
+  readonly rateRounds: number;
+  /** Length of one measurement of starts in a second, milliseconds. */
+  readonly rateMs: number;
   /** The whole run is ended with an error after this time, milliseconds. */
   readonly limitMs: number;
 }
@@ -26,6 +35,11 @@ export const FULL: Sizes = {
   memoryRounds: 3,
   floodMib: 1024,
   naiveMib: 300,
+  layerStarts: 5,
+  ballastStarts: 3,
+  ballastMib: 500,
+  rateRounds: 3,
+  rateMs: 150,
   limitMs: 300_000,
 };
 
@@ -38,5 +52,10 @@ export const SMOKE: Sizes = {
   memoryRounds: 1,
   floodMib: 64,
   naiveMib: 32,
+  layerStarts: 1,
+  ballastStarts: 1,
+  ballastMib: 8,
+  rateRounds: 1,
+  rateMs: 20,
   limitMs: 300_000,
 };

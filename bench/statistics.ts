@@ -19,6 +19,12 @@ export function median(values: readonly number[]): number {
   return spread(values).median;
 }
 
+/** The value that so large a share of them does not exceed. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
 /** Ratios round by round: both sides of a round saw the same weather. */
 export function ratios(measured: readonly number[], against: readonly number[]): Spread {
   return spread(measured.map((value, round) => value / (against[round] ?? Number.NaN)));
