@@ -88,59 +88,6 @@ export const RESOLVER = section('How target names are resolved, once, before a r
   cacheTtlMs: integer('Longest time an answer is kept.', { default: 30_000, minimum: 0, maximum: 300_000, unit: 'ms' }),
 });
 
-/** The keys of `execution`. */
-export const EXECUTION = section('How tool processes are run.', {
-  require: atStart(
-    Type.Array(Type.Union([Type.Literal('L0'), Type.Literal('L1'), Type.Literal('raw')]), {
-      description: 'Confinement layers without which the gateway refuses to start.',
-      default: ['L0'],
-      maxItems: 8,
-    }),
-  ),
-  uidBase: atStart(
-    integer('First of the user ids given to tools, one for each place, when the gateway is started as root.', {
-      default: 64_200,
-      minimum: 1000,
-      maximum: 4_000_000_000,
-      unit: 'uid',
-    }),
-  ),
-  maxConcurrentRuns: integer('Runs at once over all tools.', { default: 8, minimum: 1, maximum: 64, unit: 'runs' }),
-  maxQueuedRuns: integer('Calls that may wait for a place over all tools.', {
-    default: 64,
-    minimum: 0,
-    maximum: 1000,
-    unit: 'calls',
-  }),
-  maxQueueWaitMs: integer('Longest wait for a place before ERR_TOOL_BUSY.', {
-    default: 30_000,
-    minimum: 0,
-    maximum: HOUR,
-    unit: 'ms',
-  }),
-  killGraceMs: integer('Time between SIGTERM and SIGKILL of a process group.', {
-    default: 500,
-    minimum: 0,
-    maximum: 1500,
-    unit: 'ms',
-  }),
-  scratchDir: atStart(
-    text(
-      'Parent of the private working directories. Empty: <dataDir>/scratch, or /run or /tmp when tools have another user id.',
-      '',
-    ),
-  ),
-  raw: section(
-    'Raw packets (nmap -sS, masscan): needs a root start or NET_RAW.',
-    allAtStart({
-      enabled: flag('Offers raw scans where the capability can be given.', false),
-      interface: text('Interface for masscan; empty: its own choice.', ''),
-      adapterIp: text('Source address for masscan; empty: its own choice.', ''),
-      routerMac: text('Router MAC address for masscan; empty: its own choice.', ''),
-    }),
-  ),
-});
-
 /** The keys of `rateLimit`. */
 export const RATE_LIMIT = section('Requests per minute, before and after authentication.', {
   addressPerMinute: integer('Requests of one client address.', {

@@ -1,7 +1,7 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import { section } from './config-keys.ts';
+import { EXECUTION } from './config-execution.ts';
 import {
-  EXECUTION,
   GATEWAY,
   HEALTH,
   LOG,

@@ -62,7 +62,7 @@ export async function buildApp(gateway: Gateway, parts: AppParts): Promise<Fasti
   await app.register(principalLimit);
   // which operation
   await app.register(docs, { version: gateway.version });
-  await app.register(health, { health: gateway.health });
+  await app.register(health, { health: gateway.health, executor: gateway.executor });
   await app.register(tools, { registry: gateway.registry, views: gateway.views, log });
   await app.register(runs, { registry: gateway.registry, engine: gateway.engine });
   await app.register(operations, {

@@ -82,7 +82,8 @@ function readLayer(
   try {
     content = readFile(path);
   } catch (cause) {
-    return unreadable(`the file cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+    const why = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    return unreadable(`the file ${path} cannot be read by uid ${process.geteuid?.()} (${why})`);
   }
   return read({ path, content });
 }

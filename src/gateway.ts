@@ -5,8 +5,9 @@ import { type Authenticator, createAuthenticator } from './core/auth/keys.ts';
 import type { KeyStore, SecretStore } from './core/auth/types.ts';
 import type { Clock } from './core/clock.ts';
 import { createEventBus, type EventBus } from './core/events/bus.ts';
+import { EGRESS_LINK } from './core/execution/egress.ts';
 import { createExecutor } from './core/execution/executor.ts';
-import { readPrivileges } from './core/execution/privileges.ts';
+import type { LauncherPlace } from './core/execution/launcher.ts';
 import type { Executor } from './core/execution/types.ts';
 import type { HealthMonitor } from './core/health/monitor.ts';
 import type { Log } from './core/log.ts';
@@ -31,7 +32,7 @@ import { createRunText } from './gateway/run-text.ts';
 import { chooseScratchParent } from './gateway/scratch-place.ts';
 import { makeSettings, type Settings } from './gateway/settings.ts';
 import { startProbing } from './gateway/tool-probing.ts';
-import { executionLimits, gateLimits, toolLimits } from './gateway/tool-settings.ts';
+import { confinementOptions, executionLimits, gateLimits, toolLimits } from './gateway/tool-settings.ts';
 
 /** What a gateway is made of. Nothing is read from the process, so that a test can make one. */
 export interface GatewayParts {
@@ -50,6 +51,8 @@ export interface GatewayParts {
   readonly recorder: Recorder;
   readonly log: Log;
   readonly version: string;
+  /** Where the native programs of confinement were built, and from what. */
+  readonly launcher: LauncherPlace;
 }
 
 /** The composed machine: HTTP and every other channel stand on it. */
@@ -212,22 +215,15 @@ function present(parts: GatewayParts, at: Omit<Grounds, 'generation'> & { readon
   };
 }
 
-async function startExecutor({ loaded, dataDir, clock, log }: GatewayParts): Promise<Executor> {
+async function startExecutor({ loaded, dataDir, clock, log, launcher }: GatewayParts): Promise<Executor> {
   const { execution } = loaded.config;
-  const privileges = readPrivileges();
   return createExecutor({
     clock,
     log,
-    scratchParent: chooseScratchParent({
-      configured: execution.scratchDir,
-      dataDir: dataDir.path,
-      isShared: privileges.maySwitchUid,
-    }),
-    uidBase: execution.uidBase,
+    scratchParent: chooseScratchParent({ configured: execution.scratchDir, dataDir: dataDir.path }),
     places: execution.maxConcurrentRuns,
-    killGraceMs: execution.killGraceMs,
-    rawEnabled: execution.raw.enabled,
-    privileges,
+    ...confinementOptions(execution),
+    launcher,
   });
 }
 
@@ -261,7 +257,7 @@ function makeEngine(
       timeoutMs: (tool) => toolLimits(config(), tool.definition).timeoutMs,
       wordlist: (claim) => settings().wordlists.pin(claim),
       raw: () => executor.rawAvailable,
-      link: () => linkOf(config()),
+      link: (reach) => (executor.translatesNetwork(reach) ? EGRESS_LINK : linkOf(config())),
     },
   });
   return maskForOwners(engine, { registry, redactor: parts.redactor });

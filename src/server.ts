@@ -74,6 +74,7 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
     recorder: metrics.recorder,
     log: logger,
     version: VERSION,
+    launcher: { sources: join(ROOT, 'src', 'launcher'), builds: join(ROOT, '.toolchain', 'launcher') },
   });
   const loopback = isLoopback(config.host);
   const { bootstrapKeyFile, host } = config;

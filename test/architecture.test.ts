@@ -71,8 +71,7 @@ const POWERS: readonly { readonly power: string; readonly pattern: RegExp; reado
     // The attacks at start are constant scripts in a confined child: they show what a taken-over tool could do.
     power: 'a shell',
     pattern: /shell:\s*true|\bexecSync?\(|\/bin\/(ba)?sh/,
-    // The constant script of end-user.ts calls the builtin kill(-1) as the user id that it ends.
-    at: /^src\/core\/execution\/(layers|end-user)\.ts$/,
+    at: /^src\/core\/execution\/attack-run\.ts$/,
   },
 ];
 

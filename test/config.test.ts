@@ -133,7 +133,13 @@ test('an unknown SALLYPORT_ variable is a fault that names the nearest key', () 
   assert.equal(faults({ sallyport_port: '1' }).length, 1);
   assert.equal(faults({ SALLYPORT_TOOLS_HYDRA_TIMEOUT_MS: '1' }).length, 1);
   assert.doesNotThrow(() =>
-    load({ SALLYPORT_KEY_FILE: '/k', SALLYPORT_TEST_NIGHTLY: '1', PATH: '/bin', XSALLYPORT_A: '' }),
+    load({
+      SALLYPORT_KEY_FILE: '/k',
+      SALLYPORT_TEST_NIGHTLY: '1',
+      SALLYPORT_TEST_SEED: '1',
+      PATH: '/bin',
+      XSALLYPORT_A: '',
+    }),
   );
 });
 

@@ -11,13 +11,14 @@ import type { AnyTool } from '../core/tool/definition.ts';
 import { isSelected } from '../core/tool/patterns.ts';
 import { probeTool } from '../core/tool/probe.ts';
 import type { ToolAvailability } from '../core/tool/registry-types.ts';
+import { confinementOptions } from '../gateway/tool-settings.ts';
 import { type Finding, missing, note, ok } from './doctor-finding.ts';
 import type { Settings } from './settings.ts';
 
 const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** Attacks the confinement and starts every configured tool once, exactly as the gateway does at its start. */
-export async function* toolFindings({ config, tools }: Settings): AsyncGenerator<Finding> {
+export async function* toolFindings({ config, tools }: Settings, root: string): AsyncGenerator<Finding> {
   yield confinerFinding();
   const scratchParent = await mkdtemp(join(tmpdir(), 'sallyport-doctor-'));
   try {
@@ -25,10 +26,9 @@ export async function* toolFindings({ config, tools }: Settings): AsyncGenerator
       clock: systemClock,
       log: SILENT,
       scratchParent,
-      uidBase: config.execution.uidBase,
       places: 1,
-      killGraceMs: config.execution.killGraceMs,
-      rawEnabled: config.execution.raw.enabled,
+      ...confinementOptions(config.execution),
+      launcher: { sources: join(root, 'src', 'launcher'), builds: join(root, '.toolchain', 'launcher') },
     });
     for (const layer of executor.layers) yield layerFinding(layer, config);
     for (const tool of tools.filter(({ name }) => isSelected(name, config.tools))) {
@@ -45,7 +45,7 @@ export async function* toolFindings({ config, tools }: Settings): AsyncGenerator
 function confinerFinding(): Finding {
   const confiner = findConfiner();
   if (confiner === undefined)
-    return missing('util-linux: no prlimit and setpriv, so no confinement layer L1', 'util-linux');
+    return missing('util-linux: no prlimit and setpriv, so layer L1 stands on the native launcher alone', 'util-linux');
   return ok(`util-linux: ${confiner.prlimit}, ${confiner.setpriv}`);
 }
 

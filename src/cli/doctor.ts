@@ -45,7 +45,7 @@ async function* examine(context: CommandContext): AsyncGenerator<Finding> {
   }
   yield dataDirFinding(loaded.dataDir);
   yield resolverFinding(loaded);
-  yield* toolFindings(loaded);
+  yield* toolFindings(loaded, context.root);
   yield* gatewayFindings(context, loaded);
 }
 
@@ -59,12 +59,9 @@ function nodeFinding(): Finding {
 }
 
 function rightsFinding(): Finding {
-  const { uid, maySwitchUid, mayGiveRaw } = readPrivileges();
-  const who = uid === 0 ? 'root' : `user ${uid}`;
-  const tools = maySwitchUid ? 'tools get a user id of their own' : 'tools share the user id of the gateway';
-  const raw = mayGiveRaw ? 'raw packets are possible' : 'no raw packets (NET_RAW)';
-  const text = `rights: ${who}; ${tools}; ${raw}`;
-  return maySwitchUid && mayGiveRaw ? ok(text) : note(text);
+  const { uid, mayGiveRaw } = readPrivileges();
+  const text = `rights: user ${uid}, as the gateway and its tools`;
+  return mayGiveRaw ? ok(`${text}; raw packets are possible`) : note(`${text}; no raw packets (NET_RAW)`);
 }
 
 function dataDirFinding(dataDir: string): Finding {

@@ -35,7 +35,7 @@ export function dataDirFault(dataDir: string): string | undefined {
   const fault = writableFault(place);
   if (fault !== undefined || place !== dataDir) return named('dataDir', fault);
   const { uid, mode } = statSync(place);
-  if (uid !== process.geteuid?.()) return `dataDir: ${place} belongs to another user`;
+  if (uid !== process.geteuid?.()) return `dataDir: ${place} belongs to uid ${uid}, the gateway is ${whoWeAre()}`;
   return (mode & 0o022) === 0 ? undefined : `dataDir: ${place} can be written by others: chmod 700 ${place}`;
 }
 
@@ -47,8 +47,9 @@ export function nearestPlace(path: string): string {
 }
 
 function writableFault(path: string): string | undefined {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return `${path} is not a directory`;
-  return isAllowed(path, constants.W_OK | constants.X_OK) ? undefined : `${path} cannot be written`;
+  const kind = kindOf(path);
+  if (kind !== 'directory') return kind === 'closed' ? closedTo(path) : `${path} is not a directory`;
+  return isAllowed(path, constants.W_OK | constants.X_OK) ? undefined : `${path} cannot be written by ${whoWeAre()}`;
 }
 
 function directoryFault(path: string): string | undefined {
@@ -56,15 +57,32 @@ function directoryFault(path: string): string | undefined {
     readdirSync(path);
     return undefined;
   } catch (thrown) {
-    return `${path} cannot be read (${(thrown as NodeJS.ErrnoException).code})`;
+    return `${path} cannot be read by ${whoWeAre()} (${(thrown as NodeJS.ErrnoException).code})`;
   }
 }
 
 function fileFault(path: string, root: string): string | undefined {
   if (path === '') return undefined;
   const full = resolve(root, path);
-  if (statSync(full, { throwIfNoEntry: false })?.isFile() !== true) return `${full} is not a file`;
-  return isAllowed(full, constants.R_OK) ? undefined : `${full} cannot be read`;
+  const kind = kindOf(full);
+  if (kind === 'closed') return closedTo(full);
+  if (kind !== 'file') return `${full} is not a file`;
+  return isAllowed(full, constants.R_OK) ? undefined : closedTo(full);
+}
+
+const whoWeAre = (): string => `uid ${process.geteuid?.()}`;
+const closedTo = (path: string): string => `${path} cannot be read by ${whoWeAre()}`;
+
+/** `closed`: a directory above it cannot be entered, so that nobody can say what it is. */
+function kindOf(path: string): 'file' | 'directory' | 'other' | 'closed' {
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats?.isFile() === true) return 'file';
+    return stats?.isDirectory() === true ? 'directory' : 'other';
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EACCES') return 'closed';
+    throw thrown;
+  }
 }
 
 function isAllowed(path: string, mode: number): boolean {
@@ -105,6 +123,6 @@ function layerFaults({ execution }: Config): readonly (string | undefined)[] {
   const noRaw = needs('raw') && !readPrivileges().mayGiveRaw;
   return [
     noL1 ? 'execution.require: L1 needs prlimit and setpriv of util-linux: apt-get install -y util-linux' : undefined,
-    noRaw ? 'execution.require: raw needs a start as root or with NET_RAW' : undefined,
+    noRaw ? 'execution.require: raw needs a start as root with execution.raw.enabled' : undefined,
   ];
 }

@@ -35,8 +35,11 @@ const VERBS: Record<string, () => Promise<Command>> = {
   keys: async () => (await import('./keys.ts')).keys,
   run: async () => (await import('./run.ts')).run,
   version: async () => (await import('./version.ts')).version,
+  // For the launcher: before it gives root up it must know what to keep.
+  needs: async () => (await import('./needs.ts')).needs,
 };
 
+const ROOT = dirname(dirname(import.meta.dirname));
 const err = (line: string): void => console.error(line);
 const out = (line: string): void => console.log(line);
 
@@ -50,10 +53,15 @@ async function main([verb = 'help', ...args]: readonly string[], signal: AbortSi
     err(`sallyport: unknown verb '${verb}'\n\n${USAGE}`);
     return EXIT.usage;
   }
+  if (process.geteuid?.() === 0 && verb !== 'version') {
+    err(
+      `sallyport: this program does not run as root: start it with ${ROOT}/sallyport, which becomes another user first`,
+    );
+    return EXIT.failed;
+  }
   try {
     const command = await load();
-    const root = dirname(dirname(import.meta.dirname));
-    return await command({ args, environment: readEnvironment(), root, cwd: process.cwd(), out, err, signal });
+    return await command({ args, environment: readEnvironment(), root: ROOT, cwd: process.cwd(), out, err, signal });
   } catch (thrown) {
     return explain(thrown);
   }

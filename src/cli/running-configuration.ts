@@ -8,7 +8,7 @@ type Environment = CommandContext['environment'];
 type Place = Pick<CommandContext, 'environment' | 'root'>;
 
 /** Read by the command line or by the tests only: they change nothing about a gateway. */
-const NOT_CONFIGURATION = new Set(['SALLYPORT_KEY_FILE', 'SALLYPORT_TEST_NIGHTLY']);
+const NOT_CONFIGURATION = new Set(['SALLYPORT_KEY_FILE', 'SALLYPORT_TEST_NIGHTLY', 'SALLYPORT_TEST_SEED']);
 const SHOWN_SCOPE = 4;
 
 /** The configuration variables that a running gateway was started with; undefined when they may not be read. */

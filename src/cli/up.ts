@@ -56,7 +56,7 @@ async function start(context: CommandContext, settings: Settings): Promise<numbe
     context.err(`sallyport: port: ${fault}; nothing was started`);
     return EXIT.failed;
   }
-  const child = startInBackground(context.root, dataDir, context.environment);
+  const child = startInBackground({ ...context, dataDir, raw: config.execution.raw.enabled });
   if (await waitReady(context, settings, () => child.ended() !== undefined)) {
     await printConnection(context, dataDir);
     return EXIT.ok;

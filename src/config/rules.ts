@@ -105,8 +105,20 @@ function limits({ health, mcp }: Config, tools: ToolSections): readonly Broken[]
   ];
 }
 
-function execution({ execution: { require, raw, scratchDir } }: Config): readonly Broken[] {
+function execution({ execution: { require, disable, raw, scratchDir } }: Config): readonly Broken[] {
   return [
+    ...require
+      .filter((name) => disable.some((off) => off === name))
+      .flatMap((name) =>
+        when(true, ['execution.require', 'execution.disable'], {
+          wrong: `${name} is required and switched off`,
+          right: `${name} in only one of the two`,
+        }),
+      ),
+    ...when(disable.includes('L1') && !disable.includes('L2'), ['execution.disable'], {
+      wrong: 'L1 is switched off and L2, whose launcher brings it along, is not',
+      right: 'L1 and L2, or neither',
+    }),
     ...when(require.includes('raw') && !raw.enabled, ['execution.require', 'execution.raw.enabled'], {
       wrong: 'raw packets are required and not enabled',
       right: 'execution.raw.enabled: true, or no raw in execution.require',

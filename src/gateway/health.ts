@@ -6,6 +6,7 @@ import type { EventBus } from '../core/events/bus.ts';
 import type { Executor } from '../core/execution/types.ts';
 import {
   circuitsClosed,
+  confinementWorks,
   type ConfigurationStatus,
   configurationInForce,
   diskFree,
@@ -55,6 +56,7 @@ export async function startHealth(parts: HealthParts): Promise<HealthMonitor> {
     checks: [
       storeWritable(() => parts.dataDir.probe()),
       eventLoopLag({ histogram, maxMs: () => config().health.maxEventLoopLagMs, recorder }),
+      confinementWorks(() => executor.lastFault()),
       layersProved(() => config().execution.require.filter((name) => !proved.has(name))),
       diskFree(parts.dataDir.path, () => config().health.minFreeDiskBytes),
       memoryUse({

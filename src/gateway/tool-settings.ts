@@ -1,5 +1,6 @@
 import { type Config, toolConfig } from '../../schemas/config.ts';
 import type { BrokenRule } from '../config.ts';
+import type { ExecutorOptions } from '../core/execution/executor.ts';
 import type { ExecutionLimits } from '../core/execution/types.ts';
 import type { GateLimits } from '../core/resilience/gate.ts';
 import type { AnyTool } from '../core/tool/definition.ts';
@@ -15,6 +16,19 @@ export function toolLimits(
 ): { readonly timeoutMs: number; readonly concurrency: number } {
   const own = toolConfig(config, tool.name);
   return { timeoutMs: own.timeoutMs || tool.timeoutMs, concurrency: own.concurrency || tool.concurrency };
+}
+
+/** What the executor and `doctor` are told of confinement. */
+export function confinementOptions(
+  execution: Config['execution'],
+): Pick<ExecutorOptions, 'killGraceMs' | 'rawEnabled' | 'disable' | 'cgroupLimits'> {
+  const { memoryBytes, processes, cpuPercent } = execution;
+  return {
+    killGraceMs: execution.killGraceMs,
+    rawEnabled: execution.raw.enabled,
+    disable: execution.disable,
+    cgroupLimits: { memoryBytes, processes, cpuPercent },
+  };
 }
 
 /** The caps of one process of a tool. */

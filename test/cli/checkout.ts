@@ -30,20 +30,34 @@ const NODE = `#!/bin/sh
 case $1 in
   */npm-cli.js) echo "npm-cli $2 $3" >>"$CALLS"; [ "$2" != ci ] || { sleep 0.3; mkdir -p node_modules; }; exit ;;
 esac
-shift 2
+case $1 in --*) shift ;; esac
+shift
 echo "main $*"
 `;
+
+/** Says how it was called, where that matters, and runs the command: to be root is not needed to test the launcher. */
+const ENTER = `#!/bin/sh
+while [ "$1" != -- ]; do options="\${options:-} $1"; shift; done
+shift
+case " $* " in *" needs "*) [ -z "\${RAW:-}" ] || echo net_raw; exit ;; esac
+echo "enter\${options:-}" >>"$CALLS"
+exec "$@"
+`;
+const REACH = '#!/bin/sh\nshift 4\nexec "$@"\n';
 
 /** Makes such a checkout in a directory with spaces in its name. */
 export function makeCheckout(t: TestContext): Checkout {
   const top = temporaryDirectory(t, 'sallyport checkout ');
   const [root, bin, store] = [join(top, 'the checkout'), join(top, 'bin'), join(top, 'archives')];
   const log = join(top, 'calls');
-  for (const path of [root, bin, store, join(top, 'home'), join(root, 'src', 'cli')])
+  for (const path of [root, bin, store, join(top, 'home'), join(root, 'src', 'launcher'), join(root, 'deploy')])
     mkdirSync(path, { recursive: true });
   writeFileSync(log, '');
   writeFileSync(join(root, 'package-lock.json'), '{}');
   cpSync(join(ROOT, 'sallyport'), join(root, 'sallyport'));
+  writeFileSync(join(root, 'deploy', 'enter.sh'), ENTER);
+  writeFileSync(join(root, 'deploy', 'reach.sh'), REACH);
+  writeFileSync(join(root, 'src', 'launcher', 'build.sh'), 'echo "build $1" >>"$CALLS"\nexit "${NO_COMPILER:-0}"\n');
   const script = (name: string, body: string): void => {
     writeFileSync(join(bin, name), `#!/bin/sh\necho "${name} $*" >>"$CALLS"\n${body}`);
     chmodSync(join(bin, name), 0o755);

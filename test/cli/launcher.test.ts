@@ -6,13 +6,15 @@ import { test } from 'node:test';
 import { makeCheckout, offerToolchain } from './checkout.ts';
 import { ROOT } from './command-line.ts';
 
-test('the launcher is a POSIX script that every sh here can parse', () => {
-  for (const shell of ['sh', 'dash', 'bash']) {
-    const { status, error, stderr } = spawnSync(shell, ['-n', join(ROOT, 'sallyport')], { encoding: 'utf8' });
-    if (error === undefined) assert.equal(status, 0, `${shell}: ${stderr}`);
-    else assert.notEqual(shell, 'sh');
+test('the launcher and the entry scripts are POSIX scripts that every sh here can parse', () => {
+  for (const script of ['sallyport', 'deploy/enter.sh', 'deploy/reach.sh']) {
+    for (const shell of ['sh', 'dash', 'bash']) {
+      const { status, error, stderr } = spawnSync(shell, ['-n', join(ROOT, script)], { encoding: 'utf8' });
+      if (error === undefined) assert.equal(status, 0, `${shell}: ${stderr}`);
+      else assert.notEqual(shell, 'sh');
+    }
+    assert.match(readFileSync(join(ROOT, script), 'utf8'), /^#!\/bin\/sh\n/);
   }
-  assert.match(readFileSync(join(ROOT, 'sallyport'), 'utf8'), /^#!\/bin\/sh\n/);
 });
 
 test('the continuous check calls exactly sallyport test', () => {
@@ -36,7 +38,11 @@ test('a fresh checkout gets the pinned Node and npm and its dependencies, once',
 
   const count = checkout.calls().length;
   assert.equal((await checkout.run(['version'])).code, 0);
-  assert.equal(checkout.calls().length, count, 'a checkout that is ready calls nothing');
+  assert.deepEqual(
+    checkout.calls().slice(count),
+    ['enter --prepare none'],
+    'a checkout that is ready installs nothing',
+  );
 
   writeFileSync(join(checkout.root, 'package-lock.json'), '{"changed":true}');
   assert.equal((await checkout.run(['version'])).code, 0);
@@ -124,7 +130,43 @@ test('a question for help installs no package, and the lab never sees --no-insta
     assert.equal(stdout, `main ${verb} --help\n`);
     assert.doesNotMatch(stderr, /going on without|servers are not started/);
   }
-  // The stand-in for Node leaves out its first two arguments: the program and, here, the verb.
+  assert.ok(!checkout.calls().some((call) => call.startsWith('build')));
   const { stdout } = await checkout.run(['lab', 'up', '--no-install', '--port', '1 2']);
-  assert.equal(stdout, 'main --port 1 2\n');
+  assert.equal(stdout, 'main up --port 1 2\n');
+});
+
+test('up, restart and lab build the native programs first, and go on where there is no compiler', async (t) => {
+  const checkout = makeCheckout(t);
+  await offerToolchain(checkout);
+  for (const verb of ['up', 'restart', 'lab']) {
+    const count = checkout.calls().length;
+    const { code, stdout } = await checkout.run([verb, 'x', '--no-install']);
+    assert.equal(code, 0);
+    assert.match(stdout, /^main /);
+    assert.ok(
+      checkout
+        .calls()
+        .slice(count)
+        .includes(`build ${join(checkout.root, '.toolchain', 'launcher')}`),
+    );
+  }
+  const without = await checkout.run(['up', '--no-install'], { environment: { NO_COMPILER: '3' } });
+  assert.equal(without.code, 0);
+  assert.match(without.stderr, /going on without the launcher/);
+});
+
+test('as root NET_RAW is kept only where the configuration needs it, and a question prepares nothing', async (t) => {
+  const checkout = makeCheckout(t);
+  await offerToolchain(checkout);
+  checkout.script('id', 'echo 0\n');
+  const entered = async (verb: string, environment: Readonly<Record<string, string>>): Promise<string | undefined> => {
+    assert.equal((await checkout.run([verb, '--no-install'], { environment })).code, 0);
+    return checkout.calls().findLast((call) => call.startsWith('enter'));
+  };
+  assert.equal(await entered('up', {}), 'enter --prepare all');
+  for (const verb of ['up', 'restart']) {
+    assert.equal(await entered(verb, { RAW: 'yes' }), 'enter --keep-raw --prepare all');
+  }
+  assert.equal(await entered('keys', { RAW: 'yes' }), 'enter --prepare data');
+  assert.equal(await entered('version', { RAW: 'yes' }), 'enter --prepare none');
 });

@@ -95,6 +95,12 @@ test('patterns match whole names and only * is special', () => {
   assert.equal(isMatch('n.ap', 'nmap'), false);
 });
 
+test('a layer cannot be required and switched off at once', () => {
+  refuses({ SALLYPORT_EXECUTION_REQUIRE: 'L0,L2', SALLYPORT_EXECUTION_DISABLE: 'L3,L2' });
+  refuses({ SALLYPORT_EXECUTION_DISABLE: 'L0' });
+  accepts({ SALLYPORT_EXECUTION_REQUIRE: 'L0,L2', SALLYPORT_EXECUTION_DISABLE: 'L3,L5' });
+});
+
 test('what reaches an argument vector from the configuration cannot look like an option', () => {
   refuses({ SALLYPORT_EXECUTION_RAW_INTERFACE: '-iL' });
   refuses({ SALLYPORT_EXECUTION_RAW_ADAPTER_IP: 'eth0' });
@@ -102,4 +108,10 @@ test('what reaches an argument vector from the configuration cannot look like an
   refuses({ SALLYPORT_EXECUTION_SCRATCH_DIR: 'tmp' });
   refuses({ SALLYPORT_EXECUTION_REQUIRE: 'L0,raw' });
   accepts({ SALLYPORT_EXECUTION_REQUIRE: 'L0,raw', SALLYPORT_EXECUTION_RAW_ENABLED: 'true' });
+});
+
+test('layer 1 comes with the launcher, so it is switched off together with layer 2 or not at all', () => {
+  refuses({ SALLYPORT_EXECUTION_DISABLE: 'L1' });
+  refuses({ SALLYPORT_EXECUTION_DISABLE: 'L1,L3' });
+  accepts({ SALLYPORT_EXECUTION_DISABLE: 'L1,L2' });
 });

@@ -32,7 +32,8 @@ export function standIn(tool: AnyTool): AnyTool {
 /** The real definition and parser over a program that prints a recorded output. */
 export function replay(tool: AnyTool, file: string, over: Partial<AnyTool> = {}): AnyTool {
   const argv = () => [file];
-  return { ...tool, ...COREUTILS, binary: 'cat', grammar: { options: {}, operands: /\/.+/ }, argv, ...over };
+  const printing = { binary: 'cat', grammar: { options: {}, operands: /\/.+/ }, argv, needs: { read: [file] } };
+  return { ...tool, ...COREUTILS, ...printing, ...over };
 }
 
 /** The six tools, as stand-ins. */

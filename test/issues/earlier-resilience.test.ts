@@ -39,7 +39,7 @@ function samples(text: string, name: keyof typeof METRICS): Readonly<Record<stri
 
 test('a program that keeps failing opens its circuit, and the circuit closes again when the program is well', async (t) => {
   const file = join(publicDirectory(t), 'well');
-  const flaky = textTool('flaky', 'cat', { argv: () => [file] });
+  const flaky = textTool('flaky', 'cat', { argv: () => [file], needs: { read: [file] } });
   const yaml = 'tools: { flaky: { breakerFailures: 2, breakerOpenMs: 300, breakerMaxOpenMs: 300 } }\n';
   const gateway = await startTestGateway(t, { yaml, tools: [flaky, echoTool] });
   for (let failure = 0; failure < 2; failure += 1) assert.equal((await call(gateway, 'flaky', {})).status, 502);

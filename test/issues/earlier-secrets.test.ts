@@ -66,7 +66,7 @@ test('a program starts with nothing of the gateway', async (t) => {
       textTool('surroundings', 'env'),
       textTool('link', 'readlink'),
       textTool('reader', 'cat', { argv: () => [], timeoutMs: 10_000 }),
-      textTool('limits', 'cat', { argv: () => ['/proc/self/limits'] }),
+      textTool('limits', 'cat', { argv: () => ['/proc/self/limits'], needs: { read: ['/proc/self'] } }),
     ],
   });
   await t.test('a program gets an environment from scratch, with a PATH of fixed directories', async () => {

@@ -26,16 +26,22 @@ async function clients(t: Parameters<typeof connectLegacy>[0], { app, key }: Tes
   return { url, both };
 }
 
-/** Processes of this machine whose last argument is the word. */
+/** Command lines of this machine whose last argument is the word: the program, and what confines it and waits for it. */
 function processesWith(word: string): readonly string[] {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').endsWith(`\0${word}\0`);
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+      return line.endsWith(`\0${word}\0`) ? [line] : [];
     } catch {
-      return false; // it ended meanwhile
+      return []; // it ended meanwhile
     }
   });
+}
+
+/** The programs themselves among them. */
+function programsWith(word: string): readonly string[] {
+  return processesWith(word).filter((line) => line.split('\0').length === 3);
 }
 
 /** A program that would run for ever, told apart from everybody else's by its argument. */
@@ -156,13 +162,13 @@ test('a client that leaves takes its process with it, over REST and over MCP', a
   });
   leave.on('error', () => undefined);
   leave.end('{"input":{}}');
-  await until(() => processesWith(word).length === 1);
+  await until(() => programsWith(word).length === 1);
   leave.destroy();
   await until(() => processesWith(word).length === 0 && gateway.gateway.executor.active === 0);
   for (const client of both) {
     const abort = new AbortController();
     const gone = client.call({ name: 'endless', arguments: {} }, { signal: abort.signal }).catch(() => 'gone');
-    await until(() => processesWith(word).length === 1);
+    await until(() => programsWith(word).length === 1);
     abort.abort();
     assert.equal(await gone, 'gone');
     await until(() => processesWith(word).length === 0 && gateway.gateway.executor.active === 0);
@@ -173,7 +179,7 @@ test('a gateway that ends leaves no process of a tool behind', async (t) => {
   const word = uniqueSeconds();
   const gateway = await startTestGateway(t, { tools: [endless(word)] });
   const running = [call(gateway, 'endless', {}), call(gateway, 'endless', {})];
-  await until(() => processesWith(word).length === 2);
+  await until(() => programsWith(word).length === 2);
   await gateway.gateway.close();
   assert.deepEqual(processesWith(word), []);
   for (const answer of await Promise.all(running)) assert.equal(answer.code, 'ERR_RUN_CANCELLED');

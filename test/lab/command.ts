@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
@@ -39,21 +39,27 @@ export async function runInside(namespace: string, argv: readonly string[]): Pro
   });
 }
 
+/** A program that stays. */
 export interface Start {
-  readonly namespace: string;
   readonly argv: readonly string[];
   /** File that takes standard output and standard error. */
   readonly log: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Starts a program that stays, where this one is. */
+export function start({ argv: [program = '', ...args], log, env }: Start): ChildProcess {
+  const output = openSync(log, 'a');
+  try {
+    return spawn(program, args, { stdio: ['ignore', output, output], env: { ...ENVIRONMENT, ...env } });
+  } finally {
+    closeSync(output);
+  }
+}
+
 /** Starts a program that stays, inside a namespace. `ip netns exec` replaces itself, so the pid is the program's. */
-export function startInside(start: Start): ChildProcess {
-  const log = openSync(start.log, 'a');
-  return spawn('ip', ['netns', 'exec', start.namespace, ...start.argv], {
-    stdio: ['ignore', log, log],
-    env: { ...ENVIRONMENT, ...start.env },
-  });
+export function startInside({ namespace, ...rest }: Start & { readonly namespace: string }): ChildProcess {
+  return start({ ...rest, argv: ['ip', 'netns', 'exec', namespace, ...rest.argv] });
 }
 
 /** Polls until the condition holds; the deadline only ends a broken lab, it measures nothing. */

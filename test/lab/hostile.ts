@@ -5,11 +5,13 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { createServer, type Socket } from 'node:net';
 import { type Answer, type Question, readQuestion, typeName, writeAnswer } from './dns-message.ts';
-import { HOSTILE, INJECTION, METADATA, OUTSIDE, PORTS, SECOND, SIX, TARGET } from './layout.ts';
+import { ATTACKER, HOSTILE, INJECTION, METADATA, OUTSIDE, PORTS, SECOND, SIX, TARGET } from './layout.ts';
 
 const A = (value: string): Answer => ({ type: 'A', value });
 const AAAA = (value: string): Answer => ({ type: 'AAAA', value });
 
+/** RFC 863; nobody listens there. */
+const DISCARD_PORT = 9;
 const ZONE = 'hostile.test';
 /** Fixed answers below `hostile.test`. */
 const RECORDS: Readonly<Record<string, readonly Answer[]>> = {
@@ -99,6 +101,12 @@ function serveTcp(address: string, port: number, serve: (socket: Socket) => void
   }).listen(port, address);
 }
 
+// masscan 1.3.2 looks at the time only when a packet comes: on a cable as quiet as this it would wait for minutes.
+function keepCableAwake(): void {
+  const socket = createSocket('udp4');
+  setInterval(() => socket.send('', DISCARD_PORT, ATTACKER), 250);
+}
+
 serveDns(SECOND, HOSTILE.dns);
 serveDns(OUTSIDE, PORTS.dns);
 serveTcp(OUTSIDE, PORTS.ssh, (socket) => socket.end('SSH-2.0-OpenSSH_outside\r\n'));
@@ -109,3 +117,4 @@ serveTcp(SECOND, HOSTILE.escapes, (socket) =>
 serveTcp(SECOND, HOSTILE.huge, (socket) => {
   socket.write(`220 ${'A'.repeat(4_194_304)}\r\n`);
 });
+keepCableAwake();

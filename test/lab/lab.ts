@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeCgroups } from './cgroups.ts';
 import { run } from './command.ts';
 import { PASSWORD } from './layout.ts';
 import { keyOfPlace, makeNetwork, type Place, readCounters, removeNetwork, targetMac } from './network.ts';
@@ -139,6 +140,11 @@ async function remove(record: LabRecord): Promise<void> {
     // Two labs may sweep the same orphan: whoever comes second finds no account.
     if (readFileSync('/etc/passwd', 'utf8').includes(`\n${record.user}:`)) await run('userdel', [record.user]);
   });
+  for (const name of dataDirectories(record)) await removeCgroups(realpathSync(join(record.directory, name)));
   rmSync(record.directory, { recursive: true, force: true });
   forget(record);
+}
+
+function dataDirectories({ directory }: LabRecord): readonly string[] {
+  return existsSync(directory) ? readdirSync(directory).filter((name) => name.startsWith('data-')) : [];
 }

@@ -75,7 +75,7 @@ async function up(port: number): Promise<void> {
 async function serve(port: number): Promise<void> {
   const end = Promise.withResolvers<void>();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => end.resolve());
-  const both = await startLabWithGateway(port);
+  const both = await startLabWithGateway({ localPort: port });
   const { lab, gateway } = both;
   const state: State = {
     pid: process.pid,

@@ -83,7 +83,8 @@ function targetRules(): string {
 `;
 }
 
-// The attacker's own addresses are seen only from there. Tools have user ids of their own, the gateway is root.
+// The attacker's own addresses are seen only from there. The gateway and its tools have one user, never root; what the
+// gateway itself sends is DNS alone.
 function attackerRules(): string {
   return `table inet lab {
   set hosts4 { type ipv4_addr; flags dynamic; counter; size 65535; }

@@ -17,6 +17,7 @@ const LAB: Readonly<Record<string, string>> = {
   useradd: 'passwd',
   bash: 'bash',
   setpriv: 'util-linux',
+  nsenter: 'util-linux',
   ps: 'procps',
 };
 const TOOLS: Readonly<Record<string, string>> = {
@@ -41,6 +42,11 @@ export function whyNoLab(directories: readonly string[] = DIRECTORIES): string |
     return 'the lab misses php-sqlite3 (apt-get install php-sqlite3)';
   if (!existsSync('/proc/net/if_inet6')) return 'the lab needs IPv6 in the kernel';
   return succeeds('unshare', ['--net', 'true']) ? undefined : 'the lab may not make network namespaces here';
+}
+
+/** Why a program of the tests cannot be compiled here; undefined when it can. */
+export function whyNoCompiler(): string | undefined {
+  return isThere('cc', DIRECTORIES) ? undefined : 'needs a C compiler (apt-get install gcc libc6-dev)';
 }
 
 function isThere(program: string, directories: readonly string[]): boolean {

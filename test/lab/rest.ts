@@ -1,5 +1,6 @@
 import type { ErrorBody } from '../../schemas/error.ts';
 import type { RunResult } from '../../schemas/run.ts';
+import type { LayerState } from '../../src/core/execution/types.ts';
 import type { LabGateway } from './gateway.ts';
 
 /** The answer of one call over REST: a result when the status is 200, else the body of an error. */
@@ -24,4 +25,10 @@ export async function runTool(gateway: LabGateway, tool: string, body: Record<st
 export async function read(gateway: LabGateway, path: string): Promise<unknown> {
   const response = await fetch(`${gateway.url}${path}`, { headers: { Authorization: `Bearer ${gateway.key}` } });
   return response.json();
+}
+
+/** The layers of confinement as the gateway's health report shows them. */
+export async function layersOf(gateway: LabGateway): Promise<readonly LayerState[]> {
+  const { confinement } = (await read(gateway, '/health')) as { confinement: readonly LayerState[] };
+  return confinement;
 }

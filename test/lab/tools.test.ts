@@ -6,11 +6,11 @@ import { GUESSING_CASES } from './cases/guessing.ts';
 import { NAMING_CASES } from './cases/naming.ts';
 import { SCANNING_CASES } from './cases/scanning.ts';
 import { run as command, until } from './command.ts';
-import { type LabGateway, type LabWithGateway, startLabWithGateway } from './gateway.ts';
+import { type LabGateway, type LabWithGateway, startLabWithGateway, whyNoTun } from './gateway.ts';
 import type { Lab } from './lab.ts';
 import { METADATA, OUTSIDE, PASSWORD, TARGET } from './layout.ts';
 import { whyNoLab } from './requirements.ts';
-import { read, runTool } from './rest.ts';
+import { layersOf, read, runTool } from './rest.ts';
 
 const TOOL_CASES = [...SCANNING_CASES, ...GUESSING_CASES, ...NAMING_CASES];
 const skip = whyNoLab() ?? false;
@@ -27,7 +27,8 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
 
   let both: LabWithGateway | undefined;
   before(async () => {
-    both = await startLabWithGateway();
+    // With every layer that this machine has.
+    both = await startLabWithGateway({ cgroups: true, tun: whyNoTun() === undefined });
     ({ lab, gateway } = both);
   });
   after(async () => {
@@ -113,8 +114,8 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
   it('a client that drops its call ends the scan', async () => {
     const marker = '8443-8499';
     const isRunning = async (): Promise<boolean> => {
-      const pids = (await command('ip', ['netns', 'pids', lab.attacker])).split('\n').filter(Boolean);
-      const lines = await command('ps', ['-o', 'args=', '-p', pids.join()]);
+      // Of the whole machine: behind layer 5 the scan has a network namespace of its own.
+      const lines = await command('ps', ['-e', '-o', 'args=']);
       return lines.split('\n').some((line) => line.startsWith('/usr/bin/nmap') && line.includes(marker));
     };
     const hangUp = new AbortController();
@@ -130,9 +131,21 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
     await until('the scan to end', async () => !(await isRunning()), 5000);
   });
 
-  it('tools run as users of their own, never as root', async () => {
+  it('tools run as the user of the gateway, never as root', async () => {
     await runTool(gateway, 'nmap', { input: { targets: [TARGET], ports: '80' } });
     assert.ok((await lab.sentByTools({ address: TARGET, port: 80 })) > 0);
+  });
+
+  it('a run names the layers that the gateway has proved and that fit it, and no other', async () => {
+    const proved = (await layersOf(gateway)).filter(({ state }) => state === 'proved').map(({ name }) => name);
+    const { run: bySocket } = await runTool(gateway, 'nmap', { input: { targets: [TARGET], ports: '80' } });
+    const fitting = proved.filter((name) => name !== 'raw');
+    assert.deepEqual(bySocket?.layers, fitting);
+    const input = { targets: ['10.77.0.8/29'], scan: 'ping' };
+    const { run: byRaw } = await runTool(gateway, 'nmap', { input });
+    // A user namespace has no raw packets, and a network that is translated answers for every host.
+    const withRaw = proved.filter((name) => name !== 'L3' && name !== 'L5');
+    assert.deepEqual(byRaw?.layers, withRaw);
   });
 });
 

@@ -1,20 +1,29 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import * as fc from 'fast-check';
 import { isAbove, RISKS } from '../../schemas/risk.ts';
+import { reachOf } from '../../src/core/execution/reach.ts';
 import { guardArgv } from '../../src/core/tool/argv-guard.ts';
 import { definitionFaults } from '../../src/core/tool/definition-faults.ts';
 import { callerSchema } from '../../src/core/tool/input-schema.ts';
 import type { RegisteredTool } from '../../src/core/tool/registry-types.ts';
 import { acceptsString, arbitraryOf, walkSchema } from './schema-arbitrary.ts';
-import { isRefusal, type Prepared, prepare, registeredTools } from './under-test.ts';
+import { isRefusal, type Prepared, prepare, registeredTools, TOOLS_DIRECTORY } from './under-test.ts';
 
 const TOOLS = await registeredTools();
 const RESOLVES = { 'web.lab.internal': '10.77.0.10', 'db.lab.internal': '10.77.0.11', 'lab.internal': '10.77.0.10' };
 const LINK = { interface: 'veth0', adapterIp: '10.77.0.1', routerMac: '02:00:00:00:00:01' };
 // Beginnings that a shell, an option parser or a line reader would take for something else than a value.
 const BAD_BEGINNINGS = ['-', '--', '-o', '-oN', '\n', '\t', '\0', '\r', '\u001b'];
+/** Places that hold the secrets of others, or every program of the machine. */
+const WHOLE_PLACES =
+  '/ /bin /boot /dev /etc /home /mnt /opt /proc /root /run /sbin /srv /sys /tmp /usr /usr/bin /usr/sbin /usr/share /var'.split(
+    ' ',
+  );
 const BAD_ENDINGS = ['\n', '\r', '\0', '\u001b[0m'];
 
 for (const tool of TOOLS) {
@@ -77,6 +86,61 @@ for (const tool of TOOLS) {
     });
   });
 
+  describe(`what ${definition.name} needs of the machine`, () => {
+    const { read = [], execute = [], sockets = [] } = definition.needs ?? {};
+
+    it('is named by exact paths, never a place that holds what is not its own, never a shell', () => {
+      for (const path of [...read, ...execute]) {
+        assert.match(path, /^(\/[A-Za-z0-9_+-][A-Za-z0-9_.+-]*)+$/, `${path} is absolute, without . and ..`);
+        assert.ok(!WHOLE_PLACES.includes(path), `${path} as a whole`);
+        // Attack: another process, or the gateway itself: /proc/self is followed where the path is opened.
+        assert.doesNotMatch(path, /^\/proc\/(self|thread-self|\d)/);
+      }
+      for (const path of execute) assert.doesNotMatch(path, /\/((b|d|z|k|c|tc|fi)?a?sh|busybox|env)$/, path);
+    });
+
+    it('has a comment for every entry, on its line or the one above', async () => {
+      const lines = (await sourceOf(definition.name)).split('\n');
+      const begin = lines.findIndex((line) => line.startsWith('  needs: '));
+      for (const entry of [...read, ...execute, ...sockets]) {
+        const at = lines.findIndex((line, index) => index >= begin && line.includes(`'${entry}'`));
+        assert.ok(begin > 0 && at >= begin, `${entry} is written where the tool is defined`);
+        assert.match(`${lines[at - 1]}\n${lines[at]}`, /\/\/ .{12,}/, `${entry} says what it is needed for`);
+      }
+    });
+
+    it('is what docs/tools.md says', async () => {
+      const row = (await readFile(join(TOOLS_DIRECTORY, '../../docs/tools.md'), 'utf8'))
+        .split('\n## What each may see and reach\n')[1]
+        ?.split('\n')
+        .find((line) => line.startsWith(`| ${definition.name} `));
+      const listed = (entries: readonly string[]) => (entries.length === 0 ? '–' : entries.join(', '));
+      const cells = row?.split('|').map((cell) => cell.trim());
+      assert.deepEqual(cells?.slice(2, 4), [listed(read.map((path) => `\`${path}\``)), listed(sockets)]);
+      assert.deepEqual(execute, [], 'the table has no column for what is executed: give it one');
+    });
+
+    it('has packet sockets only together with raw packets', () => {
+      if (sockets.includes('packet')) assert.notEqual(definition.raw ?? 'never', 'never');
+    });
+  });
+
+  describe(`whom ${definition.name} may reach`, () => {
+    it('is pinned addresses and the ports of its claims for every call, without layer 5 only where it says so', async () => {
+      await eachCall(tool, ({ input, pinned, context }) => {
+        const claims = definition.targets(input);
+        const byDefault = reachOf(claims, pinned, ['tcp', 'udp', 'icmp']).endpoints;
+        const { endpoints, ownNetwork } = definition.reach?.(input, pinned, context) ?? reachOf(claims, pinned);
+        const networks = new Set(byDefault.map(({ network }) => network));
+        for (const endpoint of endpoints) {
+          assert.ok(networks.has(endpoint.network), endpoint.network);
+          if (ownNetwork !== true) assert.ok(byDefault.some((other) => isDeepStrictEqual(other, endpoint)));
+        }
+        assert.ok(endpoints.length > 0, 'a call that reaches nobody finds nothing');
+      });
+    });
+  });
+
   describe(`the argv of ${definition.name}`, () => {
     for (const example of definition.examples) {
       it(`is as written for the example "${example.title}"`, async () => {
@@ -123,6 +187,11 @@ for (const tool of TOOLS) {
       for (const path of definition.readBack ?? []) assert.doesNotMatch(path, /^\/|\.\./);
     });
   });
+}
+
+async function sourceOf(name: string): Promise<string> {
+  const read = (path: string) => readFile(join(TOOLS_DIRECTORY, path), 'utf8');
+  return read(`${name}/index.ts`).catch(() => read(`${name}.ts`));
 }
 
 /**

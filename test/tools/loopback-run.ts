@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TSchema } from '@sinclair/typebox';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { systemClock } from '../../src/core/clock.ts';
 import { createExecutor } from '../../src/core/execution/executor.ts';
+import { reachOf } from '../../src/core/execution/reach.ts';
 import type { Execution } from '../../src/core/execution/types.ts';
 import { createTargetPolicy } from '../../src/core/targets/policy.ts';
 import { guardArgv } from '../../src/core/tool/argv-guard.ts';
 import type { AnyTool, ParseOutcome, PinnedWordlist, ToolContext, ToolEvent } from '../../src/core/tool/definition.ts';
 import { createValidator } from '../../src/core/tool/input-validator.ts';
+import { LAUNCHER_PLACE } from '../fixtures/launcher-place.ts';
 
 /** Validates a result against a tool's output schema. */
 export function assertFits(schema: TSchema, result: unknown): void {
@@ -39,13 +41,12 @@ export interface RealRun {
 /** A tool in the real executor against loopback; `names` are the only names that resolve. */
 export async function loopbackRunner(tool: AnyTool, names: Readonly<Record<string, string>> = {}) {
   const scratch = await mkdtemp(join(tmpdir(), 'sallyport-tool-'));
-  // The tool has another user id and must pass through to its own working directory.
-  await chmod(scratch, 0o711);
   const executor = await createExecutor({
     clock: systemClock,
     log: { info() {}, warn() {}, error() {} },
     scratchParent: join(scratch, 'runs'),
-    uidBase: 64_200,
+    cgroupLimits: { memoryBytes: 1_073_741_824, processes: 512, cpuPercent: 200 },
+    launcher: LAUNCHER_PLACE,
     places: 2,
     killGraceMs: 200,
     rawEnabled: false,
@@ -112,6 +113,8 @@ async function runOnce(job: {
         addressSpaceBytes: tool.addressSpaceBytes ?? 2_147_483_648,
       },
       capability: 'none',
+      needs: tool.needs ?? {},
+      reach: tool.reach?.(input, pinned, context) ?? reachOf(tool.targets(input), pinned),
     },
     {
       onStdout: (chunk) => parser.stdout(chunk),
@@ -123,6 +126,8 @@ async function runOnce(job: {
     },
   );
   assert.notEqual(execution.ending, 'not_started', JSON.stringify(execution.startFault));
+  // A tool that works only where nothing confines it would pass here and fail in the field.
+  assert.ok(execution.layers.includes('L2'), JSON.stringify(job.executor.layers));
   const outcome = parser.end({
     exitCode: execution.exitCode,
     ending: execution.ending === 'not_started' ? 'exited' : execution.ending,

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
 import masscan from '../../src/tools/masscan/index.ts';
 import type { MasscanResult } from '../../src/tools/masscan/parse.ts';
 import { golden } from './golden.ts';
-import { missing } from './loopback-run.ts';
 import { type Fed, feed, prepare, registered, type Surroundings } from './under-test.ts';
 
 const TOOL = registered(masscan);
@@ -119,47 +117,5 @@ describe('the report of masscan', () => {
   it('says what to set when there is no interface', async () => {
     const { failure } = await read('', { stderr: [golden('masscan/no-interface.stderr')], end: { exitCode: 1 } });
     assert.match(failure ?? '', /execution\.raw\.interface/);
-  });
-});
-
-// Two network namespaces that end with their processes: `$1` is node, the rest is masscan and its argv.
-const NETWORK = `
-set -e
-node=$1; shift
-unshare -n sleep 120 & peer=$!
-trap 'kill $peer' EXIT
-until [ "$(readlink /proc/$peer/ns/net)" != "$(readlink /proc/self/ns/net)" ] && grep -qs sleep /proc/$peer/comm; do sleep 0.02; done
-ip link add va type veth peer name vb address 02:00:00:00:00:02 netns $peer
-ip addr add 10.77.0.1/24 dev va; ip link set va up
-nsenter -t $peer -n ip addr add 10.77.0.10/24 dev vb
-nsenter -t $peer -n ip link set vb up
-nsenter -t $peer -n "$node" -e 'require("net").createServer().listen(8080, "10.77.0.10", () => console.log("up"))' > ready & server=$!
-trap 'kill $peer $server' EXIT
-until grep -q up ready; do sleep 0.02; done
-"$@"
-`;
-
-describe('the real masscan', async () => {
-  const skip = (await missing(masscan)) || (process.getuid?.() === 0 ? false : 'needs root for network namespaces');
-
-  it('takes exactly this argv and finds the open port, not the closed one', { skip }, async (t) => {
-    const link = { interface: 'va', adapterIp: '10.77.0.1', routerMac: '02:00:00:00:00:02' };
-    const { argv } = await scan({ cidrs: ['10.77.0.10'], ports: '8079-8081', rate: 50 }, { link });
-    const { mkdtemp, rm } = await import('node:fs/promises');
-    const cwd = await mkdtemp('/tmp/sallyport-masscan-');
-    t.after(() => rm(cwd, { recursive: true, force: true }));
-    const ran = await new Promise<{ stdout: string; stderr: string; code: number }>((resolve) => {
-      const command = ['-n', 'sh', '-c', NETWORK, 'sh', process.execPath, '/usr/bin/masscan', ...argv];
-      execFile('unshare', command, { cwd }, (error, stdout, stderr) =>
-        resolve({ stdout, stderr, code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1 }),
-      );
-    });
-    assert.equal(ran.code, 0, ran.stderr);
-    const { result, complete } = await read(ran.stdout, { stderr: [Buffer.from(ran.stderr)] });
-    assert.deepEqual(
-      result.hosts.map(({ address, ports }) => [address, ports.map(({ port }) => port)]),
-      [['10.77.0.10', [8080]]],
-    );
-    assert.equal(complete, true, JSON.stringify(result.notes));
   });
 });

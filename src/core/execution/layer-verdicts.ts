@@ -1,97 +1,111 @@
 import { ATTACK_LIMITS } from './attack.ts';
-import type { Evidence } from './layers.ts';
+import type { Attack } from './attack-run.ts';
+import type { Means } from './chain.ts';
 import { ONLY_NET_RAW } from './privileges.ts';
-import { capabilitySet, statusField } from './proc.ts';
-import { environment, runMarker } from './run-command.ts';
-import type { LayerState } from './types.ts';
+import { capabilitySet, processPlace, statusField } from './proc.ts';
+import { environment, type RunSetting, runMarker, scratchPath } from './run-setting.ts';
+import type { LayerName, LayerState } from './types.ts';
 
 /** One property and whether the attack on it was stopped. */
-type Check = readonly [property: string, holds: boolean];
+export type Check = readonly [property: string, holds: boolean];
+
+/** Everything that the verdicts on layers 0 and 1 look at. */
+export interface Evidence {
+  readonly setting: RunSetting;
+  readonly means: Means;
+  readonly main: Attack;
+  readonly flood: Attack;
+  readonly sleeper: Attack;
+  readonly scratchRemoved: boolean;
+  readonly canaryIntact: boolean;
+}
 
 const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'] as const;
+const FLOOD_CAP_BYTES = 4096;
 
 /** Whether layer 0 held against its attacks. */
 export function judgeLayer0(evidence: Evidence): LayerState {
-  const { main, flood, sleeper, scratch } = evidence;
+  const { main, flood, sleeper, setting } = evidence;
   const section = (name: string) => main.report.get(name) ?? '';
   const place = section('place').trim();
-  const [, , , session] = place.slice(place.lastIndexOf(')') + 2).split(' ');
-  const checks: Check[] = [
-    ['the attacking child started and ended', main.execution.ending === 'exited' && main.report.has('end')],
-    ['environment from scratch', hasExactEnvironment(evidence)],
-    ['no inherited descriptor', hasOnlyStandardDescriptors(section('descriptors'))],
-    ['standard input at its end', section('stdin').trim() === 'ended'],
-    ['private working directory', section('directory').trim() === scratch],
-    ['session of its own', session !== undefined && place.startsWith(`${session} `)],
-    ['daemon in another session ended', main.execution.survivors === 0 && main.execution.killMs !== undefined],
-    ['hostile directory removed', evidence.scratchRemoved],
-    ['linked file of the gateway intact', evidence.canaryIntact],
-    ['output cap', flood.execution.ending === 'output_cap' && flood.passedBytes === 4096 && isGone(flood)],
-    ['wall-clock limit', sleeper.execution.ending === 'timed_out' && isGone(sleeper)],
-  ];
-  return verdict('L0', checks, 'A child that flooded, overslept, left a daemon and a locked directory was ended');
+  const [, , group, session] = place.slice(place.lastIndexOf(')') + 2).split(' ');
+  const own = processPlace(process.pid);
+  return verdict('L0', {
+    sentence: 'A child that flooded, overslept, left a daemon and a locked directory was ended',
+    checks: [
+      ['the attacking child started and ended', main.execution.ending === 'exited' && main.report.has('end')],
+      ['environment from scratch', hasExactEnvironment(evidence)],
+      ['no inherited descriptor', hasOnlyStandardDescriptors(section('descriptors'))],
+      ['standard input at its end', section('stdin').trim() === 'ended'],
+      ['private working directory', section('directory').trim() === scratchPath(setting, 'attack-main')],
+      ['session of its own', session !== undefined && Number(session) !== own?.session],
+      ['process group of its own', group !== undefined && Number(group) !== own?.group],
+      ['daemon in another session ended', main.execution.survivors === 0 && main.execution.killMs !== undefined],
+      ['hostile directory removed', evidence.scratchRemoved],
+      ['linked file of the gateway intact', evidence.canaryIntact],
+      [
+        'output cap',
+        flood.execution.ending === 'output_cap' && flood.output.length === FLOOD_CAP_BYTES && isGone(flood),
+      ],
+      ['wall-clock limit', sleeper.execution.ending === 'timed_out' && isGone(sleeper)],
+    ],
+  });
 }
 
-/** Whether layer 1 held; `absent` without util-linux. */
-export function judgeLayer1(evidence: Evidence): LayerState {
-  const { confiner } = evidence.context.setting;
-  const { maySwitchUid, uid } = evidence.context.privileges;
-  if (confiner === undefined) {
-    return { name: 'L1', state: 'absent', evidence: 'prlimit and setpriv of util-linux were not found.' };
+/** Whether layer 1 held; `absent` without anything that sets it up. */
+export function judgeLayer1({ means, main }: Evidence): LayerState {
+  if (means.launcher === undefined && means.confiner === undefined) {
+    return absent('L1', 'Neither the native launcher nor prlimit and setpriv of util-linux are there.');
   }
-  const { report } = evidence.main;
-  const status = report.get('status') ?? '';
-  const checks: Check[] = [
-    ['no-new-privs', statusField(status, 'NoNewPrivs') === '1'],
-    ...CAPABILITY_SETS.map((set): Check => [`${set} empty`, status !== '' && capabilitySet(status, set) === 0n]),
-    ...limitChecks(report.get('limits') ?? '', maySwitchUid),
-    ...(maySwitchUid ? separationChecks(evidence, status) : []),
-  ];
-  const child = statusField(status, 'Uid')?.split('\t')[0] ?? 'unknown';
-  return verdict(
-    'L1',
-    checks,
-    maySwitchUid
-      ? `A child with uid ${child} tried the files, the directories and the process of the gateway`
-      : `Tools run as the gateway's own user (uid ${uid}), so its files are not kept from them by this layer; read back`,
-  );
+  const status = main.report.get('status') ?? '';
+  return verdict('L1', {
+    sentence: 'Read back from inside a child',
+    checks: [
+      ['no-new-privs', statusField(status, 'NoNewPrivs') === '1'],
+      ...CAPABILITY_SETS.map((set): Check => [`${set} empty`, status !== '' && capabilitySet(status, set) === 0n]),
+      ...limitChecks(main.report.get('limits') ?? '', means.userProcesses),
+    ],
+  });
 }
 
 /** Whether NET_RAW, and nothing else, reaches a raw tool. */
-export function judgeRaw(evidence: Evidence): LayerState {
-  const { context, raw } = evidence;
-  if (!context.rawEnabled) return rawAbsent('execution.raw.enabled is false.');
-  if (raw === undefined) return rawAbsent('The gateway has no NET_RAW to hand on, or util-linux is missing.');
+export function judgeRaw(raw: Attack): LayerState {
   const status = raw.report.get('status') ?? '';
-  const sets = context.privileges.maySwitchUid ? [...CAPABILITY_SETS, 'CapBnd' as const] : CAPABILITY_SETS;
-  const checks: Check[] = [
-    ['the raw child started and ended', raw.execution.ending === 'exited' && raw.report.has('end')],
-    ['no-new-privs', statusField(status, 'NoNewPrivs') === '1'],
-    ...sets.map((set): Check => [`${set} is NET_RAW alone`, capabilitySet(status, set) === ONLY_NET_RAW]),
-  ];
-  return verdict('raw', checks, 'Read back from inside a raw child');
+  return verdict('raw', {
+    sentence: 'Read back from inside a raw child',
+    checks: [
+      ['the raw child started and ended', raw.execution.ending === 'exited' && raw.report.has('end')],
+      ['no-new-privs', statusField(status, 'NoNewPrivs') === '1'],
+      ...CAPABILITY_SETS.map((set): Check => [`${set} is NET_RAW alone`, capabilitySet(status, set) === ONLY_NET_RAW]),
+    ],
+  });
 }
 
-function rawAbsent(evidence: string): LayerState {
-  return { name: 'raw', state: 'absent', evidence };
+/** A layer that is not here or not used. */
+export function absent(name: LayerName, evidence: string): LayerState {
+  return { name, state: 'absent', evidence, stopped: [], unproved: [] };
 }
 
-function separationChecks(evidence: Evidence, status: string): readonly Check[] {
-  const uids = statusField(status, 'Uid')?.split('\t') ?? [];
-  const gateway = String(evidence.context.privileges.uid);
-  const refused = (name: string) => evidence.main.report.get(name)?.trim() === 'refused';
-  return [
-    ['user id of its own', uids.length === 4 && new Set(uids).size === 1 && !uids.includes(gateway)],
-    ['no groups', statusField(status, 'Groups') === ''],
-    ['CapBnd empty', status !== '' && capabilitySet(status, 'CapBnd') === 0n],
-    ['0600 file of the gateway unreadable', refused('read')],
-    ['private directory unlistable', refused('list')],
-    ['nothing written outside', refused('write')],
-    ['gateway out of reach of signals', refused('signal')],
-  ];
+/** What the attacks on one layer showed. */
+export interface Finding {
+  /** How the evidence begins when everything held. */
+  readonly sentence: string;
+  readonly checks: readonly Check[];
+  /** What this kernel cannot stop. */
+  readonly unproved?: readonly string[];
 }
 
-function limitChecks(limits: string, isPrivate: boolean): readonly Check[] {
+/** A layer by what its checks say; `unproved` is what this kernel cannot do. */
+export function verdict(name: LayerName, { sentence, checks, unproved = [] }: Finding): LayerState {
+  const failed = checks.filter(([, holds]) => !holds).map(([property]) => property);
+  const stopped = checks.filter(([, holds]) => holds).map(([property]) => property);
+  const rest = unproved.length === 0 ? '' : ` Not on this machine: ${unproved.join(', ')}.`;
+  return failed.length > 0
+    ? { name, state: 'failed', evidence: `Not stopped: ${failed.join(', ')}.${rest}`, stopped, unproved }
+    : { name, state: 'proved', evidence: `${sentence}: ${stopped.join(', ')}.${rest}`, stopped, unproved };
+}
+
+function limitChecks(limits: string, processes: number): readonly Check[] {
   const atMost = (name: string, top: number): Check => {
     const line = limits.split('\n').find((each) => each.startsWith(name));
     const values = line?.slice(26).trim().split(/\s+/).slice(0, 2) ?? [];
@@ -104,16 +118,17 @@ function limitChecks(limits: string, isPrivate: boolean): readonly Check[] {
     atMost('Max cpu time', Number.MAX_SAFE_INTEGER),
     atMost('Max data size', ATTACK_LIMITS.dataBytes),
     atMost('Max address space', ATTACK_LIMITS.addressSpaceBytes),
-    ...(isPrivate ? [atMost('Max processes', 512)] : []),
+    atMost('Max processes', processes),
   ];
 }
 
-function hasExactEnvironment(evidence: Evidence): boolean {
+function hasExactEnvironment({ setting, main }: Evidence): boolean {
+  const scratch = scratchPath(setting, 'attack-main');
   const expected = [
-    ...Object.entries(environment(evidence.scratch)).map(([name, value]) => `${name}=${value}`),
-    runMarker(evidence.context.setting.instance, 'attack-main'),
+    ...Object.entries(environment(scratch)).map(([name, value]) => `${name}=${value}`),
+    runMarker(setting.instance, 'attack-main'),
   ];
-  const found = evidence.main.report.get('environment')?.trim().split('\0').filter(Boolean) ?? [];
+  const found = main.report.get('environment')?.trim().split('\0').filter(Boolean) ?? [];
   return found.sort().join('\0') === expected.sort().join('\0');
 }
 
@@ -122,12 +137,6 @@ function hasOnlyStandardDescriptors(listing: string): boolean {
   return found.length >= 3 && found.every(([, name, target]) => Number(name) <= 2 || target === '/dev/null');
 }
 
-function isGone(attack: Evidence['flood']): boolean {
+function isGone(attack: Attack): boolean {
   return attack.execution.survivors === 0;
-}
-
-function verdict(name: LayerState['name'], checks: readonly Check[], sentence: string): LayerState {
-  const failed = checks.filter(([, holds]) => !holds).map(([property]) => property);
-  if (failed.length > 0) return { name, state: 'failed', evidence: `Not stopped: ${failed.join(', ')}.` };
-  return { name, state: 'proved', evidence: `${sentence}: ${checks.map(([property]) => property).join(', ')}.` };
 }

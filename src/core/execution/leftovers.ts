@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { removeTree } from './remove-tree.ts';
-import { runMarker } from './run-command.ts';
+import { runMarker } from './run-setting.ts';
 import { endTree } from './tree.ts';
 
 const SCRATCH_NAME = /^([0-9a-f]{12})\.([A-Za-z0-9_-]{1,64})$/;
@@ -28,7 +28,7 @@ export async function sweepLeftovers(scratchParent: string, clock: Clock): Promi
     const scratch = `${scratchParent}/${name}`;
     if (instance === undefined || runId === undefined || !lstatSync(scratch).isDirectory()) continue;
     swept.directories += 1;
-    const mark = { leader: undefined, uid: undefined, isUidProved: false, marker: runMarker(instance, runId), scratch };
+    const mark = { leader: undefined, marker: runMarker(instance, runId), scratch };
     const { survivors, killed } = await endTree(mark, clock);
     if (killed) swept.ended += 1;
     swept.survivors += survivors;

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chown, type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
 import { SallyportError } from '../errors.ts';
 import { removeTree } from './remove-tree.ts';
 import type { ScratchFile } from './types.ts';
@@ -10,16 +10,11 @@ const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 export interface ScratchRequest {
   readonly path: string;
   readonly files: readonly ScratchFile[];
-  /** User id that gets the directory; undefined keeps it ours. */
-  readonly uid: number | undefined;
 }
 
-/**
- * Makes the parent of the working directories: ours alone, or with tool users passable but neither listable nor
- * writable for them. Throws ERR_EXEC_CONFINEMENT when somebody else made it.
- */
-export async function prepareScratchParent(path: string, isShared: boolean): Promise<void> {
-  await mkdir(path, { recursive: true, mode: isShared ? 0o711 : 0o700 });
+/** Makes the parent of the working directories, ours alone. Throws ERR_EXEC_CONFINEMENT when somebody else made it. */
+export async function prepareScratchParent(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
   const found = await lstat(path);
   // Attack: a directory under /tmp that another user prepared, to read or swap the files of our runs.
   if (!found.isDirectory() || found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0) {
@@ -30,7 +25,7 @@ export async function prepareScratchParent(path: string, isShared: boolean): Pro
   }
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
-    await handle.chmod(isShared ? 0o711 : 0o700);
+    await handle.chmod(0o700);
   } finally {
     await handle.close();
   }
@@ -41,8 +36,6 @@ export async function createScratch(request: ScratchRequest): Promise<void> {
   await mkdir(request.path, { mode: 0o700 });
   try {
     for (const file of request.files) await writeScratchFile(request, file);
-    // Last, so that no process of that user can reach in while root still writes there.
-    if (request.uid !== undefined) await chown(request.path, request.uid, request.uid);
   } catch (error) {
     await removeTree(request.path);
     throw error;
@@ -66,7 +59,6 @@ async function writeScratchFile(request: ScratchRequest, file: ScratchFile): Pro
       if (file.content.before !== undefined) await handle.writeFile(file.content.before);
       await copyList(file.content.copyOf, handle);
     }
-    if (request.uid !== undefined) await handle.chown(request.uid, request.uid);
   } finally {
     await handle.close();
   }

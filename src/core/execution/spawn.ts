@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { type ChainStatus, createStatusReader } from './status-lines.ts';
 
 /** Times that the quiet time is waited for at most. */
 const DRAIN_ROUNDS = 3;
@@ -12,8 +14,8 @@ export interface ProcessSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly stdin: ProcessInput;
-  /** Set where no other program switches the user: done between fork and exec, with an empty group list. */
-  readonly uid: number | undefined;
+  /** Hands the process descriptor 3, a socket to us: it ends everything when that closes, and tells its status there. */
+  readonly hasLifeline: boolean;
   /** Descriptors of our own process that are not close-on-exec. */
   readonly strayDescriptors: readonly number[];
   onStdout(chunk: Buffer): void;
@@ -33,10 +35,21 @@ export interface StartedProcess {
    * came after three times that: somebody writes on.
    */
   drain(quietMs: number): Promise<boolean>;
+  /** Closes the lifeline: its supervisor ends every process of the tree. Without one nothing happens. */
+  cut(): void;
+  /** What the chain said of itself until now; whole once `exited` has settled and the lifeline has ended. */
+  status(): ChainStatus;
 }
+
+/** Descriptor of the lifeline in the chain. */
+const LIFELINE = 3;
+/** How long the last status line may take after the exit; it was written before, so it is there at once. */
+const STATUS_MS = 1000;
 
 /** Starts a process as leader of a session of its own. Rejects with the error of the system call. */
 export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
+  // fork(2) copies our page tables and stalls everybody's request: what led here must not lengthen that stall.
+  await nextTurn();
   const devNull = openSync('/dev/null', 'r');
   let child: ChildProcess;
   try {
@@ -44,8 +57,13 @@ export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
   } finally {
     closeSync(devNull);
   }
-  const exited = new Promise<{ exitCode: number | null; signal: string | null }>((resolve) => {
+  const lifeline = holdLifeline(child, spec);
+  const ended = new Promise<{ exitCode: number | null; signal: string | null }>((resolve) => {
     child.on('exit', (exitCode, signal) => resolve({ exitCode, signal }));
+  });
+  const exited = ended.then(async (exit) => {
+    await lifeline.ended();
+    return exit;
   });
   const drain = follow(child, spec);
   await new Promise<void>((resolve, reject) => {
@@ -53,7 +71,7 @@ export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
     child.on('error', reject);
   });
   if (spec.stdin !== undefined && 'text' in spec.stdin) child.stdin?.end(spec.stdin.text);
-  return { pid: child.pid ?? 0, exited, drain };
+  return { pid: child.pid ?? 0, exited, drain, cut: lifeline.cut, status: lifeline.status };
 }
 
 function spawnChild(spec: ProcessSpec, devNull: number): ChildProcess {
@@ -69,6 +87,7 @@ function spawnChild(spec: ProcessSpec, devNull: number): ChildProcess {
     while (stdio.length < stray) stdio.push('ignore');
     stdio[stray] = devNull;
   }
+  if (spec.hasLifeline) stdio[LIFELINE] = 'pipe';
   return spawn(program, args, {
     cwd: spec.cwd,
     // Node.js adds this one from its own environment unless the key is there.
@@ -76,8 +95,33 @@ function spawnChild(spec: ProcessSpec, devNull: number): ChildProcess {
     stdio,
     shell: false,
     detached: true,
-    ...(spec.uid === undefined ? {} : { uid: spec.uid, gid: spec.uid }),
   });
+}
+
+interface Lifeline {
+  readonly cut: () => void;
+  readonly status: () => ChainStatus;
+  readonly ended: () => Promise<void>;
+}
+
+function holdLifeline(child: ChildProcess, { hasLifeline }: ProcessSpec): Lifeline {
+  const reader = createStatusReader();
+  const socket = hasLifeline ? (child.stdio[LIFELINE] as Socket | null | undefined) : undefined;
+  if (socket === undefined || socket === null) {
+    return { cut: () => undefined, status: () => reader.read(), ended: () => Promise.resolve() };
+  }
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket.on('data', (chunk: Buffer) => reader.take(chunk));
+  socket.on('error', () => undefined); // the chain ended first: its exit tells
+  // Half-closing is what cuts: the supervisor reads the end, and its last line still reaches us.
+  const cut = () => void socket.end();
+  const ended = async () => {
+    const late = new AbortController();
+    await Promise.race([closed, sleep(STATUS_MS, undefined, { signal: late.signal }).catch(() => undefined)]);
+    late.abort();
+    socket.destroy();
+  };
+  return { cut, status: () => reader.read(), ended };
 }
 
 function follow(child: ChildProcess, spec: ProcessSpec): (quietMs: number) => Promise<boolean> {

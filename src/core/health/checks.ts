@@ -129,6 +129,20 @@ export function circuitsClosed(open: () => readonly string[]): HealthCheck {
   };
 }
 
+/** Important: the confinement of the last run could not be set up, so nothing can be run until somebody looks. */
+export function confinementWorks(lastFault: () => { readonly code: string } | undefined): HealthCheck {
+  return {
+    name: 'confinement',
+    priority: 'important',
+    run: async () => {
+      const fault = lastFault();
+      return fault === undefined
+        ? passing('runs can be confined')
+        : failing('the confinement of the last run could not be set up', { code: fault.code });
+    },
+  };
+}
+
 /** Critical: a confinement layer that the operator requires is not in force. */
 export function layersProved(missing: () => readonly string[]): HealthCheck {
   return {

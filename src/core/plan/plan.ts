@@ -1,6 +1,8 @@
 import type { RunOptions } from '../../../schemas/run.ts';
 import { highestRisk, isAbove, type Risk } from '../../../schemas/risk.ts';
 import { SallyportError } from '../errors.ts';
+import { reachOf } from '../execution/reach.ts';
+import type { Reach } from '../execution/types.ts';
 import type { PinnedTargets, TargetPolicy } from '../targets/types.ts';
 import { guardArgv } from '../tool/argv-guard.ts';
 import type { PinnedWordlist, ToolContext, WordlistClaim } from '../tool/definition.ts';
@@ -21,6 +23,8 @@ export interface Plan {
   readonly generation: number;
   readonly degraded: readonly string[];
   readonly needsRaw: boolean;
+  /** Whom the process may reach. */
+  readonly reach: Reach;
 }
 
 /** What a plan is made with. Everything here comes from the operator, nothing from the caller. */
@@ -32,7 +36,8 @@ export interface PlanSources {
   readonly timeoutMs: (tool: RegisteredTool) => number;
   readonly wordlist: (claim: WordlistClaim) => Promise<PinnedWordlist>;
   readonly raw: () => boolean;
-  readonly link: () => ToolContext['link'];
+  /** The link that packets of a run with this reach leave by. */
+  readonly link: (reach: Reach) => ToolContext['link'];
 }
 
 export interface PlanRequest {
@@ -57,7 +62,9 @@ export async function makePlan(sources: PlanSources, request: PlanRequest): Prom
   const timeoutMs = checkTimeout(sources.timeoutMs(tool), run);
   const claims = definition.targets(input);
   const pinned = await sources.policy().pin(claims, definition.limits, { fresh: request.fresh ?? false });
-  const context = await makeContext(sources, request, timeoutMs);
+  const known = await makeContext(sources, request, timeoutMs);
+  const reach = definition.reach?.(input, pinned, known) ?? reachOf(claims, pinned);
+  const context = { ...known, link: sources.link(reach) };
   const argv = definition.argv(input, pinned, context);
   guardArgv(definition.grammar, argv, pinned);
   return {
@@ -73,6 +80,7 @@ export async function makePlan(sources: PlanSources, request: PlanRequest): Prom
     generation,
     degraded: definition.degrades?.(input, context) ?? [],
     needsRaw: context.raw && (definition.needsRaw?.(input, context) ?? false),
+    reach,
   };
 }
 
@@ -112,7 +120,7 @@ async function makeContext(sources: PlanSources, request: PlanRequest, timeoutMs
     raw: wanted !== 'never' && sources.raw(),
     wordlists: new Map(found.map((list) => [list.role, list])),
     timeoutMs,
-    link: sources.link(),
+    link: {},
     keepSecret: request.keepSecret,
   };
 }

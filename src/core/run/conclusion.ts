@@ -1,6 +1,7 @@
 import type { TSchema } from '@sinclair/typebox';
 import type { Outcome, RunResult } from '../../../schemas/run.ts';
 import { SallyportError } from '../errors.ts';
+import { CONFINEMENT_ERRORS, isConfinementFault } from '../execution/start-fault.ts';
 import type { Execution } from '../execution/types.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { CleanedResult } from '../redaction/untrusted.ts';
@@ -79,6 +80,8 @@ function judge({ plan, execution, timeoutTrips }: RunFrame, parsed: ParseOutcome
     case 'not_started':
       throw notStarted(plan, execution);
     case 'exited': {
+      if (execution.memoryExceeded)
+        return failed(`${name} used more memory than it may and was ended. ${partial}`, false);
       if (execution.signal !== null)
         return failed(`${name} was ended by ${execution.signal} from outside. ${partial}`, true);
       if (parsed.failure !== undefined) return failed(`${name}: ${parsed.failure}`, parsed.trips ?? false);
@@ -99,12 +102,23 @@ function notStarted(plan: Plan, execution: Execution): SallyportError {
     return new SallyportError('ERR_RUN_CANCELLED', `${name} was cancelled before it started.`);
   if (fault?.code === 'SHUTTING_DOWN')
     return new SallyportError('ERR_SHUTTING_DOWN', 'The gateway is stopping.', { cause });
-  return fault?.code === 'CONFINEMENT'
-    ? new SallyportError('ERR_EXEC_CONFINEMENT', `The confinement of ${name} could not be set up; nothing ran.`, {
-        cause,
-      })
-    : new SallyportError('ERR_TOOL_UNAVAILABLE', `${name} could not be started; nothing ran.`, { cause });
+  if (fault !== undefined && isConfinementFault(fault)) {
+    const code = CONFINEMENT_ERRORS[fault.code as keyof typeof CONFINEMENT_ERRORS];
+    return new SallyportError(code, `${CONFINEMENT_TEXTS[code]} ${name} was not started; nothing ran.`, { cause });
+  }
+  return new SallyportError('ERR_TOOL_UNAVAILABLE', `${name} could not be started; nothing ran.`, { cause });
 }
+
+/** What the operator has to look at; the details are in the log and in /health. */
+const CONFINEMENT_TEXTS: Record<(typeof CONFINEMENT_ERRORS)[keyof typeof CONFINEMENT_ERRORS], string> = {
+  ERR_EXEC_CONFINEMENT: 'Its confinement could not be set up.',
+  ERR_EXEC_HELPER_MISSING: 'A program that confines tools has gone; the operator has to install or build it again.',
+  ERR_EXEC_KERNEL_UNSUPPORTED: 'The kernel lacks a system call that its confinement stands on.',
+  ERR_EXEC_SYSCALL_DENIED: 'A system call that its confinement stands on was denied.',
+  ERR_EXEC_DISK_FULL: 'The disk that holds the working directories is full.',
+  ERR_EXEC_DESCRIPTORS: 'No file descriptor is left.',
+  ERR_EXEC_PROCESSES: 'No process can be had.',
+};
 
 function toRunResult(
   frame: RunFrame,

@@ -156,6 +156,8 @@ async function execute(
       timeoutMs: plan.timeoutMs,
       limits: parts.limits(plan.tool),
       capability: plan.needsRaw ? 'raw' : 'none',
+      needs: definition.needs ?? {},
+      reach: plan.reach,
     },
     { onStdout: (chunk) => parser.stdout(chunk), onStderr: (chunk) => parser.stderr(chunk), signal: request.signal },
   );

@@ -1,6 +1,6 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox';
 import type { Risk } from '../../../schemas/risk.ts';
-import type { ScratchFile } from '../execution/types.ts';
+import type { Reach, ScratchFile, ToolNeeds } from '../execution/types.ts';
 import type { PinnedTargets, TargetClaim, TargetLimits } from '../targets/types.ts';
 import type { ArgvGrammar } from './argv-guard.ts';
 
@@ -147,6 +147,10 @@ export interface ToolDefinition<I extends TObject = TObject, O extends TSchema =
   readonly files?: (input: Static<I>, context: ToolContext) => readonly ScratchFile[];
   readonly readBack?: readonly string[];
   readonly atStdoutCap?: 'kill' | 'truncate';
+  /** Paths and sockets of the machine that it needs; default none. */
+  readonly needs?: ToolNeeds;
+  /** Whom this call may reach, when that is not exactly its pinned addresses with the ports of their claims (TCP and UDP). */
+  readonly reach?: (input: Static<I>, pinned: PinnedTargets, context: ToolContext) => Reach;
   /** Input properties whose values are masked wherever the input or the argv is shown. */
   readonly secrets?: readonly string[];
   readonly parse: (input: ParseInput<Static<I>>) => ToolParser<Static<O>>;

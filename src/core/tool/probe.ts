@@ -69,6 +69,8 @@ async function selfRun(tool: AnyTool, binary: string, options: ProbeOptions): Pr
         addressSpaceBytes: tool.addressSpaceBytes ?? 2_147_483_648,
       },
       capability: 'none',
+      needs: tool.needs ?? {},
+      reach: { endpoints: [] },
     },
     { onStdout: keep, onStderr: keep, signal: options.signal },
   );

@@ -115,6 +115,10 @@ export default defineTool({
     attached: { '@': 'address' },
   },
   argv,
+  needs: {
+    // dig ends at once when this file is there and cannot be read, although the server is given.
+    read: ['/etc/resolv.conf'],
+  },
   parse: ({ input }) => parseDig(input.type),
   probe: { argv: ['-v'], version: /DiG (\d[\w.]*)/ },
   presets: [

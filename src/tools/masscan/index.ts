@@ -1,8 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { NetworkSchema, PortsSchema } from '../../../schemas/target.ts';
 import { SallyportError } from '../../core/errors.ts';
+import { reachOf } from '../../core/execution/reach.ts';
 import { formatPorts, parsePorts } from '../../core/targets/ports.ts';
-import type { PinnedTargets, PortRange } from '../../core/targets/types.ts';
+import type { PinnedTargets, PortRange, TargetClaim } from '../../core/targets/types.ts';
 import { defineTool, type ToolContext } from '../../core/tool/definition.ts';
 import { MasscanResultSchema, parseMasscan } from './parse.ts';
 
@@ -31,6 +32,10 @@ type Input = Static<typeof InputSchema>;
 function portsOf(input: Input): readonly PortRange[] {
   const read = parsePorts(input.ports);
   return read.ok ? read.value : [];
+}
+
+function targets(input: Input): readonly TargetClaim[] {
+  return input.cidrs.map((value) => ({ role: 'cidrs', kind: 'network', value, ports: portsOf(input) }));
 }
 
 function check(input: Input): readonly string[] {
@@ -86,8 +91,12 @@ export default defineTool({
   input: InputSchema,
   output: MasscanResultSchema,
   check,
-  targets: (input) => input.cidrs.map((value) => ({ role: 'cidrs', kind: 'network', value, ports: portsOf(input) })),
+  targets,
   needsRaw: () => true,
+  // It writes and reads whole frames past the kernel. /etc/masscan/masscan.conf is not read: it can hold any option.
+  needs: { sockets: ['packet'] },
+  // It knows TCP alone.
+  reach: (input, pinned) => reachOf(targets(input), pinned, ['tcp']),
   grammar: {
     options: {
       '-p': 'ports',

@@ -1,10 +1,13 @@
 import { countPorts, parsePorts } from '../../core/targets/ports.ts';
+import { reachOf } from '../../core/execution/reach.ts';
+import type { Reach } from '../../core/execution/types.ts';
+import type { PinnedTargets, TargetClaim } from '../../core/targets/types.ts';
 import { defineTool, type RiskRaise, type ToolContext } from '../../core/tool/definition.ts';
 import { buildArgv, isRaw } from './argv.ts';
 import { type NmapInput, NmapInputSchema, portsOf, UNPACED_PORTS } from './input.ts';
 import { NmapResultSchema } from './output.ts';
 import { parseNmap } from './parse.ts';
-import { riskOfScript } from './scripts.ts';
+import { riskOfScript, VETTED_SCRIPTS } from './scripts.ts';
 
 function check(input: NmapInput): readonly string[] {
   const read = parsePorts(input.ports ?? 'top100');
@@ -15,6 +18,25 @@ function check(input: NmapInput): readonly string[] {
   const isMore = input.ports !== undefined || input.version !== 'off' || input.os || input.scripts.length > 0;
   if (input.scan === 'ping' && isMore) faults.push('a ping scan takes no ports, version, os or scripts');
   return faults;
+}
+
+function targets(input: NmapInput): readonly TargetClaim[] {
+  return input.targets.map((value) => ({ role: 'targets', kind: 'host-or-network', value, ports: portsOf(input) }));
+}
+
+function reach(input: NmapInput, pinned: PinnedTargets, context: ToolContext): Reach {
+  if (!isRaw(input, context)) return reachOf(targets(input), pinned);
+  // A ping scan with raw packets also asks by ICMP echo and timestamp.
+  const asked = reachOf(targets(input), pinned, input.scan === 'ping' ? ['tcp', 'icmp'] : undefined);
+  // Behind a translated network the translator answers for everybody: measured, every host is up for a ping scan with
+  // raw packets, and a closed UDP port looks filtered.
+  if (!input.os) return input.scan === 'ping' || input.scan === 'udp' ? { ...asked, ownNetwork: true } : asked;
+  // OS detection sends to closed ports of its own choice and reads what the target's network stack makes of it: behind
+  // a translated network it would name the translator.
+  const endpoints = reachOf(targets(input), pinned, ['icmp']).endpoints.flatMap(({ network }) =>
+    (['tcp', 'udp', 'icmp'] as const).map((protocol) => ({ network, protocol })),
+  );
+  return { endpoints, ownNetwork: true };
 }
 
 function raises(input: NmapInput): readonly RiskRaise[] {
@@ -63,11 +85,24 @@ export default defineTool({
   input: NmapInputSchema,
   output: NmapResultSchema,
   check,
-  targets: (input) =>
-    input.targets.map((value) => ({ role: 'targets', kind: 'host-or-network', value, ports: portsOf(input) })),
+  targets,
   raises,
   degrades,
   needsRaw: isRaw,
+  needs: {
+    read: [
+      // Its probes, service names, fingerprints and the scripts; --datadir names this directory alone.
+      '/usr/share/nmap',
+      // Where Debian's libblas.so.3, which nmap is linked to, points.
+      '/etc/alternatives',
+      // Raw packets: names and addresses of the machine's interfaces (dev, if_inet6). The kernel makes these files anew
+      // at every look, so that only the directory can be named.
+      '/proc/net',
+    ],
+    // Raw packets: answers that the kernel does not hand on are read from the wire.
+    sockets: ['packet'],
+  },
+  reach,
   grammar: {
     options: {
       '-6': 'flag',
@@ -83,7 +118,7 @@ export default defineTool({
       '--unprivileged': 'flag',
       '-p': 'ports',
       '--version-intensity': /^[0-9]$/,
-      '--script': 'words',
+      '--script': VETTED_SCRIPTS,
       '--max-rate': 'integer',
       '--max-retries': /^2$/,
       '--host-timeout': /^[1-9][0-9]{0,2}s$/,

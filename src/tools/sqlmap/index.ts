@@ -60,6 +60,10 @@ export default defineTool({
     },
   },
   argv: sqlmapArgv,
+  needs: {
+    // The program itself, its payloads and its word lists; Python's own library is beside the C library.
+    read: ['/usr/share/sqlmap'],
+  },
   readBack: ['o/*/log', 'o/results-*.csv'],
   atStdoutCap: 'truncate',
   parse: ({ input, ...waiting }) =>

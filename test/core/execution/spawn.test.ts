@@ -15,7 +15,7 @@ async function startWithSurvivor(t: TestContext, child: string) {
     env: {},
     cwd: '/',
     stdin: undefined,
-    uid: undefined,
+    hasLifeline: false,
     strayDescriptors: [],
     onStdout: (chunk) => {
       out += chunk.toString();

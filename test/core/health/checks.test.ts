@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import {
   circuitsClosed,
+  confinementWorks,
   configurationInForce,
   diskFree,
   eventLoopLag,
@@ -88,4 +89,16 @@ test('missing tools inform, open circuits degrade, missing layers stop', async (
   assert.equal(await run(layersProved(() => ['L1'])), false);
   assert.equal(await run(layersProved(() => [])), true);
   assert.equal(layersProved(() => []).priority, 'critical');
+});
+
+test('a confinement that could not be set up is told by its code until it could again', async () => {
+  let fault: { code: string; message: string } | undefined;
+  const check = confinementWorks(() => fault);
+  assert.equal(await run(check), true);
+  fault = { code: 'HELPER_MISSING', message: '/usr/bin/bwrap cannot be executed any more' };
+  const found = await check.run(new AbortController().signal);
+  assert.deepEqual([found.ok, found.data], [false, { code: 'HELPER_MISSING' }]);
+  fault = undefined;
+  assert.equal(await run(check), true);
+  assert.equal(check.priority, 'important');
 });

@@ -45,6 +45,7 @@ const ENDED: Execution = {
   files: new Map(),
   layers: ['L0'],
   survivors: 0,
+  memoryExceeded: false,
 };
 
 function executorThat(execution: Partial<Execution>, output = '', raw = false) {
