@@ -34,12 +34,14 @@ export const EXECUTION = section('How tool processes are run.', {
     maximum: HOUR,
     unit: 'ms',
   }),
-  killGraceMs: integer('Time between SIGTERM and SIGKILL of a process group.', {
-    default: 500,
-    minimum: 0,
-    maximum: 1500,
-    unit: 'ms',
-  }),
+  killGraceMs: atStart(
+    integer('Time between SIGTERM and SIGKILL of a process tree.', {
+      default: 500,
+      minimum: 0,
+      maximum: 1500,
+      unit: 'ms',
+    }),
+  ),
   memoryBytes: atStart(
     integer('Memory of one run where control groups limit it (layer 4).', {
       default: 1024 * MIB,

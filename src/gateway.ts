@@ -215,13 +215,17 @@ function present(parts: GatewayParts, at: Omit<Grounds, 'generation'> & { readon
   };
 }
 
+/** The top of `execution.maxConcurrentRuns`. */
+const MOST_RUNS = 64;
+
 async function startExecutor({ loaded, dataDir, clock, log, launcher }: GatewayParts): Promise<Executor> {
   const { execution } = loaded.config;
   return createExecutor({
     clock,
     log,
     scratchParent: chooseScratchParent({ configured: execution.scratchDir, dataDir: dataDir.path }),
-    places: execution.maxConcurrentRuns,
+    // The gate decides, also after a reload; this is the last bound behind it.
+    places: MOST_RUNS,
     ...confinementOptions(execution),
     launcher,
   });

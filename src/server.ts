@@ -9,6 +9,7 @@ import { isLoopback, loadConfig, readEnvironment } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { ERRORS } from './core/errors.ts';
 import type { LogEvent } from './core/log.ts';
+import { readPrivileges } from './core/execution/privileges.ts';
 import { readHardLimits } from './core/execution/proc.ts';
 import { createRedactor } from './core/redaction/redactor.ts';
 import { expandOwnEndpoints } from './core/targets/own-endpoints.ts';
@@ -32,6 +33,7 @@ process.stdout.on('error', () => undefined);
 
 /** The process: configuration → store → gateway → app → listen → signals. */
 async function main(): Promise<void> {
+  readPrivileges(); // before anything is opened or made: root's files would stay behind
   const allTools = await loadTools(join(ROOT, 'src', 'tools'));
   const environment = readEnvironment();
   const load = () =>

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { whyNoRootMount } from '../fixtures/root-mount.ts';
 
 const DIRECTORIES = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 const LAB: Readonly<Record<string, string>> = {
@@ -41,6 +42,8 @@ export function whyNoLab(directories: readonly string[] = DIRECTORIES): string |
   if (!succeeds('php', ['-r', 'new SQLite3(":memory:");']))
     return 'the lab misses php-sqlite3 (apt-get install php-sqlite3)';
   if (!existsSync('/proc/net/if_inet6')) return 'the lab needs IPv6 in the kernel';
+  const chroot = whyNoRootMount();
+  if (chroot !== undefined) return chroot;
   return succeeds('unshare', ['--net', 'true']) ? undefined : 'the lab may not make network namespaces here';
 }
 

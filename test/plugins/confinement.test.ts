@@ -87,7 +87,9 @@ test('a program of the confinement that has gone is an error of its own until it
   const gateway = await startTestGateway(t, { tools: [echoTool], launcher: { ...LAUNCHER_PLACE, builds } });
   const url = new URL('/mcp', await gateway.app.listen({ host: '127.0.0.1', port: 0 }));
   const { client } = await connectModern(t, url, { key: await gateway.key() });
-  for (const name of ['supervisor', 'launcher']) {
+  // Without bubblewrap the supervisor becomes the launcher itself, and the program of that name is never started.
+  const hasFiles = gateway.gateway.executor.layers.some(({ name, state }) => name === 'L3' && state === 'proved');
+  for (const name of hasFiles ? ['supervisor', 'launcher'] : ['supervisor']) {
     renameSync(join(directory, name), join(builds, name));
     for (let calls = 0; calls < 6; calls += 1) {
       const { status, code, run, text } = await call(gateway, 'echo', { word: 'x' });

@@ -6,6 +6,7 @@ import { EGRESS_LINK, EGRESS_PROBE, egressRules } from '../../src/core/execution
 import type { Reach } from '../../src/core/execution/types.ts';
 import { until } from '../lab/command.ts';
 import { type ChainEnd, type EgressLab, makeEgressLab, PLACES, TCP } from './egress-lab.ts';
+import { whyNoRootMount } from '../fixtures/root-mount.ts';
 import { NEEDS_ROOT } from './real-checkout.ts';
 
 const { target, neighbour, far, gateway } = PLACES;
@@ -45,7 +46,7 @@ function processOf(name: string, uid: number): Seen | undefined {
   return undefined;
 }
 
-describe('behind layer 5', { skip: NEEDS_ROOT }, () => {
+describe('behind layer 5', { skip: NEEDS_ROOT || (whyNoRootMount() ?? false) }, () => {
   let lab: EgressLab;
   before(async () => {
     lab = await makeEgressLab();

@@ -67,6 +67,8 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     layers: () => [],
   };
   const { layers, means } = await proveLayers({ setting: bare, ...found, mayGiveRaw: privileges.mayGiveRaw });
+  // Once more: what is there and starts nothing takes nothing away.
+  if (privileges.mayGiveRaw) requireTaker(means);
   for (const layer of layers) log.info('layer.probed', { ...layer });
   const isProved = (name: LayerName) => layers.some((layer) => layer.name === name && layer.state === 'proved');
   const rawAvailable = isProved('raw');

@@ -14,7 +14,7 @@ export interface ReadBack {
   readonly patterns: readonly string[];
   /** Cap of one file, bytes. */
   readonly fileBytes: number;
-  /** User id that the tool ran as: a file of anybody else is not the tool's. */
+  /** Our own user id, which the tool has too: a file of anybody else is not the tool's. */
   readonly owner: number;
 }
 
@@ -87,7 +87,7 @@ function keep(directory: HeldDirectory, name: string, state: Walk): void {
   if (descriptor === undefined) return;
   try {
     const { uid, nlink, size } = fstatSync(descriptor);
-    // Attack: a hard link to a file of the gateway, which root would read for the tool.
+    // Attack: a hard link to a file of the gateway, which may be read by us but not by the tool.
     if (uid !== request.owner || nlink !== 1) return;
     files.set(state.prefix, readUpTo(descriptor, Math.min(size, room)));
   } finally {

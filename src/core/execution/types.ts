@@ -4,7 +4,7 @@ import type { PortRange } from '../targets/types.ts';
 /** Words of the configuration and of targets in which these contracts are written. */
 export type { LayerName, PortRange };
 
-/** One file put into the scratch directory before the start, mode 0600, owned by the tool's uid. */
+/** One file put into the scratch directory before the start, mode 0600. */
 export interface ScratchFile {
   /** Plain file name, no slash. */
   readonly name: string;
@@ -115,7 +115,7 @@ export interface Execution {
   readonly chain?: ReadonlyMap<string, number>;
   /** The kernel ended something of it because its control group was out of memory. */
   readonly memoryExceeded: boolean;
-  /** Processes of the run still alive after the kill; 0 is proved by looking at /proc, not assumed. */
+  /** Processes of the run still alive after the kill; 0 is proved (by the supervisor's waitpid(2), else by looks at /proc). */
   readonly survivors: number;
   /** Milliseconds from the decision to kill until nothing was left; absent when nothing was killed. */
   readonly killMs?: number;
@@ -124,7 +124,7 @@ export interface Execution {
 /** One layer of confinement as measured at start by its attack. */
 export interface LayerState {
   readonly name: LayerName;
-  /** `proved`: every attack on what it claims was stopped; `absent`: not here, or switched off; `failed`: an attack got through. */
+  /** `proved`: every attack on what it claims was stopped; `absent`: not here, or switched off; `failed`: an attack got through, or it is here and starts nothing. */
   readonly state: 'proved' | 'absent' | 'failed';
   /** One sentence: what was tried and what was seen. */
   readonly evidence: string;
