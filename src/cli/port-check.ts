@@ -13,8 +13,8 @@ const WILDCARDS = new Set(['00000000', '0'.repeat(32)]);
 export function portFault(host: string, port: number, tables: readonly string[] = readTables()): string | undefined {
   if (isIP(host) !== 0 && !isOwnAddress(host)) return `${host} is not an address of this machine`;
   if (port === 0) return undefined;
-  if (port < firstFreePort() && process.geteuid?.() !== 0 && !mayBindService()) {
-    return `${port} is a privileged port; start as root, with CAP_NET_BIND_SERVICE, or take one from 1024 up`;
+  if (port < firstFreePort() && !mayBindService()) {
+    return `${port} is a privileged port, and the gateway is never root; take one from 1024 up, behind a proxy if need be`;
   }
   return isTaken(host, port, tables) ? `${port} is in use by another process` : undefined;
 }

@@ -27,7 +27,10 @@ export interface CgroupProof extends Pick<Means, 'cgroups'> {
 export async function proveCgroups(context: LayerContext, { launcher }: Means): Promise<CgroupProof> {
   const { cgroups } = context.offered;
   if (cgroups === undefined || launcher === undefined) {
-    const why = 'No control group was handed to the gateway (a root start, or a delegated one).';
+    const why =
+      cgroups !== undefined && launcher === undefined
+        ? 'It stands on the launcher, which starts nothing here.'
+        : 'No control group was handed to the gateway (a root start, or a delegated one).';
     return { cgroups: undefined, state: absent('L4', context.missing.L4 ?? why) };
   }
   const { kill, memory, pids, cpu } = cgroups.what;

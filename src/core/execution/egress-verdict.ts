@@ -19,7 +19,9 @@ export interface EgressProof extends Pick<Means, 'egress'> {
 export async function proveEgress(context: LayerContext, { launcher }: Means): Promise<EgressProof> {
   const { egress, userProcesses } = context.offered;
   if (egress === undefined || launcher === undefined) {
-    return { egress: undefined, state: absent('L5', context.missing.L5 ?? 'slirp4netns or nft is not installed.') };
+    // What is not installed is in `missing`.
+    const why = context.missing.L5 ?? 'It stands on the launcher, which starts nothing here.';
+    return { egress: undefined, state: absent('L5', why) };
   }
   const means: Means = { launcher, egress: { ...egress, ownLink: true }, userProcesses };
   const attack = await runAttack(context.setting, means, egressAttack(launcher, SOCKETS));
