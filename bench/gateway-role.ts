@@ -15,6 +15,7 @@ import { createRedactor } from '../src/core/redaction/redactor.ts';
 import type { AnyTool } from '../src/core/tool/definition.ts';
 import { createGateway, type Gateway } from '../src/gateway.ts';
 import { chooseScratchParent } from '../src/gateway/scratch-place.ts';
+import { launcherPlaceOf } from '../src/core/execution/launcher.ts';
 import { executionLimits } from '../src/gateway/tool-settings.ts';
 import { createLogger } from '../src/logger.ts';
 import { openDataDir } from '../src/store/data-dir.ts';
@@ -62,7 +63,7 @@ async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role
     dataDir: directory,
     keys,
     secrets: createSecretFiles(dataDir),
-    launcher: { sources: join(ROOT, 'src', 'launcher'), builds: join(ROOT, '.toolchain', 'launcher') },
+    launcher: launcherPlaceOf(ROOT),
     ownAddresses: [],
     redactor,
     clock: systemClock,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '../src/core/clock.ts';
 import { chainArgv } from '../src/core/execution/chain.ts';
 import { createExecutor, type ExecutorOptions } from '../src/core/execution/executor.ts';
+import { launcherPlaceOf } from '../src/core/execution/launcher.ts';
 import { findMeans } from '../src/core/execution/means.ts';
 import { type Prepared, prepareRun } from '../src/core/execution/prepare.ts';
 import { inheritableDescriptors } from '../src/core/execution/proc.ts';
@@ -129,7 +130,7 @@ function optionsOf(layers: readonly LayerName[], scratchParent: string): Executo
     rawEnabled: false,
     disable: SWITCHABLE.filter((name) => !layers.includes(name)),
     cgroupLimits: { memoryBytes: 512 * MIB, processes: 256, cpuPercent: 400 },
-    launcher: { sources: join(ROOT, 'src', 'launcher'), builds: join(ROOT, '.toolchain', 'launcher') },
+    launcher: launcherPlaceOf(ROOT),
   };
 }
 

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { measureCalls } from './calls.ts';
 import { measureLayers } from './layers.ts';
 import { measureMemory } from './memory.ts';
+import { launcherPlaceOf } from '../src/core/execution/launcher.ts';
 import { createProcesses } from './processes.ts';
 import { measureRequests } from './requests.ts';
 import { FULL, SMOKE } from './sizes.ts';
@@ -26,8 +27,7 @@ const sizes = values.smoke ? SMOKE : FULL;
 const sections = Object.entries(SECTIONS).filter(([name]) => values.only === undefined || values.only === name);
 if (sections.length === 0) throw new Error(`--only takes ${Object.keys(SECTIONS).join(', ')}`);
 // Without a compiler, or in a checkout of somebody else's, what is measured has what there is, and says so.
-const sources = join(import.meta.dirname, '..', 'src', 'launcher');
-const builds = join(import.meta.dirname, '..', '.toolchain', 'launcher');
+const { sources, builds } = launcherPlaceOf(join(import.meta.dirname, '..'));
 const { status } = spawnSync('sh', [join(sources, 'build.sh'), builds], { stdio: ['ignore', 'ignore', 'inherit'] });
 if (status !== 0) console.log('The native launcher was not built.');
 const processes = createProcesses(values.profile);

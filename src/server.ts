@@ -9,6 +9,7 @@ import { isLoopback, loadConfig, readEnvironment } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { ERRORS } from './core/errors.ts';
 import type { LogEvent } from './core/log.ts';
+import { launcherPlaceOf } from './core/execution/launcher.ts';
 import { readPrivileges } from './core/execution/privileges.ts';
 import { readHardLimits } from './core/execution/proc.ts';
 import { createRedactor } from './core/redaction/redactor.ts';
@@ -76,7 +77,7 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
     recorder: metrics.recorder,
     log: logger,
     version: VERSION,
-    launcher: { sources: join(ROOT, 'src', 'launcher'), builds: join(ROOT, '.toolchain', 'launcher') },
+    launcher: launcherPlaceOf(ROOT),
   });
   const loopback = isLoopback(config.host);
   const { bootstrapKeyFile, host } = config;

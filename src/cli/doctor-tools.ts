@@ -5,6 +5,7 @@ import type { Config } from '../../schemas/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { findConfiner } from '../core/execution/confinement.ts';
 import { createExecutor } from '../core/execution/executor.ts';
+import { launcherPlaceOf } from '../core/execution/launcher.ts';
 import type { LayerState } from '../core/execution/types.ts';
 import type { Log } from '../core/log.ts';
 import type { AnyTool } from '../core/tool/definition.ts';
@@ -28,7 +29,7 @@ export async function* toolFindings({ config, tools }: Settings, root: string): 
       scratchParent,
       places: 1,
       ...confinementOptions(config.execution),
-      launcher: { sources: join(root, 'src', 'launcher'), builds: join(root, '.toolchain', 'launcher') },
+      launcher: launcherPlaceOf(root),
     });
     for (const layer of executor.layers) yield layerFinding(layer, config);
     for (const tool of tools.filter(({ name }) => isSelected(name, config.tools))) {

@@ -13,7 +13,7 @@ import { readPrivileges } from './privileges.ts';
 import { inheritableDescriptors } from './proc.ts';
 import { cancelledBeforeStart, notStarted, runCommand } from './run-command.ts';
 import type { RunSetting } from './run-setting.ts';
-import { isConfinementFault } from './start-fault.ts';
+import { confinementErrorOf } from './start-fault.ts';
 import { prepareScratchParent } from './scratch.ts';
 import type { Command, Execution, ExecutionChannels, Executor, LayerName } from './types.ts';
 
@@ -70,8 +70,7 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
   // Once more: what is there and starts nothing takes nothing away.
   if (privileges.mayGiveRaw) requireTaker(means);
   for (const layer of layers) log.info('layer.probed', { ...layer });
-  const isProved = (name: LayerName) => layers.some((layer) => layer.name === name && layer.state === 'proved');
-  const rawAvailable = isProved('raw');
+  const rawAvailable = layers.some(({ name, state }) => name === 'raw' && state === 'proved');
   const setting: RunSetting = { ...bare, means, layers: layersOf(layers, (name, of) => applies(means, name, of)) };
   const pool = createPool(setting, options.places + SPARE_PLACES);
   return {
@@ -143,7 +142,7 @@ function createPool(setting: RunSetting, places: number): Pool {
       try {
         const { ending, startFault } = await execution;
         if (ending !== 'not_started') lastFault = undefined;
-        else if (startFault !== undefined && isConfinementFault(startFault)) lastFault = startFault;
+        else if (startFault !== undefined && confinementErrorOf(startFault) !== undefined) lastFault = startFault;
         return await execution;
       } finally {
         running.delete(stop);

@@ -20,6 +20,11 @@ export interface LauncherPlace {
   readonly builds: string;
 }
 
+/** The place in a checkout of Sallyport: `root` is its absolute path. */
+export function launcherPlaceOf(root: string): LauncherPlace {
+  return { sources: join(root, 'src', 'launcher'), builds: join(root, '.toolchain', 'launcher') };
+}
+
 const PROGRAMS = ['supervisor', 'launcher', 'egress', 'attacker'] as const;
 /** uname -m by Node's name. */
 const MACHINES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };

@@ -1,11 +1,11 @@
 import { constants } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunCgroup } from './cgroup.ts';
 import { type RunSetting, runMarker } from './run-setting.ts';
 import { signalGroup, signalProcess } from './signal.ts';
 import type { StartedProcess } from './spawn.ts';
 import { endTree } from './tree.ts';
 import type { Execution } from './types.ts';
+import { within } from './within.ts';
 
 /** Why the gateway ends a run before it ends by itself. */
 export type Decision = 'timed_out' | 'cancelled' | 'output_cap';
@@ -103,14 +103,4 @@ async function endWhole(setting: RunSetting, { runId, scratch, cgroup, companion
 /** What it could not end is counted afterwards; the other ways of ending go on meanwhile. */
 async function endGroup(cgroup: RunCgroup | undefined): Promise<void> {
   await cgroup?.kill().catch(() => undefined);
-}
-
-async function within<T>(awaited: Promise<T>, ms: number): Promise<T | undefined> {
-  const timer = new AbortController();
-  const late = sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined);
-  try {
-    return await Promise.race([awaited, late]);
-  } finally {
-    timer.abort();
-  }
 }

@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { type ChainStatus, createStatusReader } from './status-lines.ts';
+import { within } from './within.ts';
 
 /** Times that the quiet time is waited for at most. */
 const DRAIN_ROUNDS = 3;
@@ -116,9 +117,7 @@ function holdLifeline(child: ChildProcess, { hasLifeline }: ProcessSpec): Lifeli
   // Half-closing is what cuts: the supervisor reads the end, and its last line still reaches us.
   const cut = () => void socket.end();
   const ended = async () => {
-    const late = new AbortController();
-    await Promise.race([closed, sleep(STATUS_MS, undefined, { signal: late.signal }).catch(() => undefined)]);
-    late.abort();
+    await within(closed, STATUS_MS);
     socket.destroy();
   };
   return { cut, status: () => reader.read(), ended };

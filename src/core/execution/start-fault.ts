@@ -26,9 +26,14 @@ export const CONFINEMENT_ERRORS = {
   EAGAIN: 'ERR_EXEC_PROCESSES',
 } as const satisfies Record<string, ErrorCode>;
 
-/** Whether a run did not start because of the confinement or the machine, not because of its tool. */
-export function isConfinementFault({ code }: StartFault): boolean {
-  return Object.hasOwn(CONFINEMENT_ERRORS, code);
+/** Public codes of a confinement that could not be set up. */
+export type ConfinementError = (typeof CONFINEMENT_ERRORS)[keyof typeof CONFINEMENT_ERRORS];
+
+/** The public code where a run did not start because of the confinement or the machine, not because of its tool. */
+export function confinementErrorOf({ code }: StartFault): ConfinementError | undefined {
+  return Object.hasOwn(CONFINEMENT_ERRORS, code)
+    ? CONFINEMENT_ERRORS[code as keyof typeof CONFINEMENT_ERRORS]
+    : undefined;
 }
 
 /** Why this command cannot be started, found without starting it; undefined when nothing speaks against it. */

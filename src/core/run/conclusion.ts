@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox';
 import type { Outcome, RunResult } from '../../../schemas/run.ts';
 import { SallyportError } from '../errors.ts';
-import { CONFINEMENT_ERRORS, isConfinementFault } from '../execution/start-fault.ts';
+import { type ConfinementError, confinementErrorOf } from '../execution/start-fault.ts';
 import type { Execution } from '../execution/types.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { CleanedResult } from '../redaction/untrusted.ts';
@@ -102,15 +102,14 @@ function notStarted(plan: Plan, execution: Execution): SallyportError {
     return new SallyportError('ERR_RUN_CANCELLED', `${name} was cancelled before it started.`);
   if (fault?.code === 'SHUTTING_DOWN')
     return new SallyportError('ERR_SHUTTING_DOWN', 'The gateway is stopping.', { cause });
-  if (fault !== undefined && isConfinementFault(fault)) {
-    const code = CONFINEMENT_ERRORS[fault.code as keyof typeof CONFINEMENT_ERRORS];
+  const code = fault === undefined ? undefined : confinementErrorOf(fault);
+  if (code !== undefined)
     return new SallyportError(code, `${CONFINEMENT_TEXTS[code]} ${name} was not started; nothing ran.`, { cause });
-  }
   return new SallyportError('ERR_TOOL_UNAVAILABLE', `${name} could not be started; nothing ran.`, { cause });
 }
 
 /** What the operator has to look at; the details are in the log and in /health. */
-const CONFINEMENT_TEXTS: Record<(typeof CONFINEMENT_ERRORS)[keyof typeof CONFINEMENT_ERRORS], string> = {
+const CONFINEMENT_TEXTS: Record<ConfinementError, string> = {
   ERR_EXEC_CONFINEMENT: 'Its confinement could not be set up.',
   ERR_EXEC_HELPER_MISSING: 'A program that confines tools has gone; the operator has to install or build it again.',
   ERR_EXEC_KERNEL_UNSUPPORTED: 'The kernel lacks a system call that its confinement stands on.',

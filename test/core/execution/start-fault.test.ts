@@ -4,8 +4,8 @@ import { ERRORS } from '../../../src/core/errors.ts';
 import {
   chainFault,
   CONFINEMENT_ERRORS,
+  confinementErrorOf,
   confinementFault,
-  isConfinementFault,
   withMissingHelper,
 } from '../../../src/core/execution/start-fault.ts';
 
@@ -44,9 +44,9 @@ test('a program of the chain that has gone is named as the reason, and only for 
 
 test('every confinement fault has a public error of its own kind; a missing tool is none of them', () => {
   for (const [code, error] of Object.entries(CONFINEMENT_ERRORS)) {
-    assert.ok(isConfinementFault({ code, message: '' }));
+    assert.equal(confinementErrorOf({ code, message: '' }), error);
     assert.equal(ERRORS[error].status, 503, error);
   }
   for (const code of ['ENOENT', 'EACCES', 'ENOEXEC', 'constructor'])
-    assert.ok(!isConfinementFault({ code, message: '' }));
+    assert.equal(confinementErrorOf({ code, message: '' }), undefined);
 });
