@@ -12,6 +12,7 @@ import { feed, type Prepared, prepare, registeredTools, samplesOf } from './unde
 const SIZES = [1000, 4096] as const;
 const GROWTH = 4;
 const MAX_RATIO = 12;
+const ROUNDS = 4;
 const UNITS = [' ', '\t', '(', '[', '"', "'", '\u001b', '/', '\\', '|', '\u009d', ' (', '" ', '\u001b]', '&', ':'];
 /** Fillings of the recorded lines, which are many. */
 const FEW_UNITS = [' ', '"', '\u009d'];
@@ -53,10 +54,11 @@ const SCREEN_US = 2000;
 /** Work behind one side of a ratio. */
 const ENOUGH_US = 5000;
 
+/** Of this thread alone: the collector's and the compiler's threads are not the work's. */
 function cpuUs(work: () => void): number {
-  const start = process.cpuUsage();
+  const start = process.threadCpuUsage();
   work();
-  const { user, system } = process.cpuUsage(start);
+  const { user, system } = process.threadCpuUsage(start);
   return user + system;
 }
 
@@ -75,7 +77,11 @@ function assertLinear(work: (size: number) => () => void, what: () => string): v
   for (const size of SIZES) {
     const [small, large] = [work(size), work(size * GROWTH)];
     if (Math.min(cpuUs(large), cpuUs(large)) < SCREEN_US) continue;
-    const ratio = costUs(large) / costUs(small);
+    // A machine that is busy with other things can spoil one ratio; quadratic work spoils every one.
+    let ratio = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < ROUNDS && ratio >= MAX_RATIO; round += 1) {
+      ratio = Math.min(ratio, costUs(large) / costUs(small));
+    }
     assert.ok(
       ratio < MAX_RATIO,
       `${what()}: ${GROWTH} times ${size} characters cost ${ratio.toFixed(1)} times as much`,
