@@ -19,19 +19,19 @@ import { launcherPlaceOf } from '../src/core/execution/launcher.ts';
 import { executionLimits } from '../src/gateway/tool-settings.ts';
 import { createLogger } from '../src/logger.ts';
 import { openDataDir } from '../src/store/data-dir.ts';
-import { createKeyFile } from '../src/store/key-file.ts';
-import { createSecretFiles } from '../src/store/secret-file.ts';
+import { openStore } from '../src/store/store.ts';
 import { createMemoryWatch } from './memory-watch.ts';
 import type { Role } from './protocol.ts';
 import { noopTool } from './tools.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** The defaults, but for what would refuse a benchmark: rates, sessions, and the risk ceiling that hides tools. */
+/** The defaults, but for what would refuse a benchmark: rates, sessions, a busy machine, and the risk ceiling that hides tools. */
 const CONFIGURATION = `port: 0
 policy: { risk: exploit }
 rateLimit: { addressPerMinute: 1000000, principalPerMinute: 1000000 }
 mcp: { maxSessionsPerPrincipal: 1000 }
+health: { maxEventLoopLagMs: 60000 }
 `;
 
 /** A whole gateway on a free loopback port. Its log is written to standard output, as in production. */
@@ -54,15 +54,14 @@ async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role
   const log = createLogger<LogEvent>({ level: 'info', redactor, destination: process.stdout });
   const directory = await openDataDir(dataDir);
   const scratch = chooseScratchParent({ configured: '', dataDir: directory.path });
-  const keys = createKeyFile(dataDir);
+  const store = await openStore(dataDir);
   const metrics = createMetrics();
   const gateway = await createGateway({
     loaded: load(),
     load,
     tools,
     dataDir: directory,
-    keys,
-    secrets: createSecretFiles(dataDir),
+    store,
     launcher: launcherPlaceOf(ROOT),
     ownAddresses: [],
     redactor,
@@ -72,7 +71,7 @@ async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role
     version: '0.0.0-bench',
   });
   const { key, record } = createKey({ name: 'bench', scopes: SCOPES, clock: systemClock });
-  await keys.add(record);
+  await store.keys.add(record);
   const app = await buildApp(gateway, { maxDescriptors: 4096, metrics, logger: log.fastifyLogger });
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
   return {

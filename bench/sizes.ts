@@ -22,6 +22,14 @@ export interface Sizes {
   readonly rateRounds: number;
   /** Length of one measurement of starts in a second, milliseconds. */
   readonly rateMs: number;
+  /** Runs in the store that the growth is measured against, and in the one that has grown. */
+  readonly scaleFewRuns: number;
+  readonly scaleManyRuns: number;
+  readonly scaleRounds: number;
+  /** Calls of each question to each store in one round. */
+  readonly scaleCalls: number;
+  /** Events written in one round, a multiple of 256. */
+  readonly scaleEvents: number;
   /** The whole run is ended with an error after this time, milliseconds. */
   readonly limitMs: number;
 }
@@ -40,7 +48,12 @@ export const FULL: Sizes = {
   ballastMib: 500,
   rateRounds: 3,
   rateMs: 150,
-  limitMs: 300_000,
+  scaleFewRuns: 1000,
+  scaleManyRuns: 50_000,
+  scaleRounds: 5,
+  scaleCalls: 20,
+  scaleEvents: 2048,
+  limitMs: 600_000,
 };
 
 /** Just enough to see that everything still runs; its numbers mean nothing. */
@@ -57,5 +70,13 @@ export const SMOKE: Sizes = {
   ballastMib: 8,
   rateRounds: 1,
   rateMs: 20,
+  scaleFewRuns: 1000,
+  scaleManyRuns: 2000,
+  scaleRounds: 1,
+  scaleCalls: 3,
+  scaleEvents: 256,
   limitMs: 300_000,
 };
+
+/** The long form of the scale section: what a gateway has after years. Takes tens of minutes and about 10 GB. */
+export const LONG: Sizes = { ...FULL, scaleManyRuns: 1_000_000, limitMs: 3 * 3_600_000 };

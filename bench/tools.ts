@@ -11,6 +11,8 @@ const COREUTILS = {
   concurrency: 2,
   maxConcurrency: 4,
   limits: { maxAddresses: 1, maxPorts: 0 },
+  findings: () => [],
+  coverage: () => ({ areas: [], missing: [] }),
   probe: { argv: ['--version'], version: /coreutils\) (\S+)/ },
 } as const;
 const CountSchema = Type.Object({ bytes: Type.Integer() }, { additionalProperties: false });

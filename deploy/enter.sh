@@ -76,7 +76,7 @@ as_user() { setpriv --reuid="$uid" --regid="$gid" --clear-groups --no-new-privs 
 take_over() {
   refused="$data belongs to root and was not given to uid $uid"
   [ -z "$(find . -prune -perm /022)" ] || fail "$refused: others can write it. If it is the gateway's: chmod 700 $data"
-  if [ -n "$(ls -A)" ] && ! [ -f keys.json ] && ! [ -f pid ] && ! [ -f log ]; then
+  if [ -n "$(ls -A)" ] && ! [ -f sallyport.db ] && ! [ -f keys.json ] && ! [ -f pid ] && ! [ -f log ]; then
     fail "$refused: it holds no gateway's files. If it is meant: chown -hR $uid:$gid $data"
   fi
   [ -z "$(find . -xdev ! -type d -links +1 -print)" ] || fail "$refused: it holds hard links"

@@ -20,7 +20,7 @@ export default fp<{ version: string }>(
           },
         },
         security: [{ key: [] }],
-        tags: [{ name: 'tools' }, { name: 'runs' }, { name: 'operations' }],
+        tags: [{ name: 'tools' }, { name: 'runs' }, { name: 'findings' }, { name: 'operations' }],
       },
       transform: ({ schema, url, route }) => {
         // MCP describes itself, and metrics are not JSON.

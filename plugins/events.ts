@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 import { SallyportError } from '../src/core/errors.ts';
 import type { EventBus, GatewayEvent } from '../src/core/events/bus.ts';
+import { eventFrame, eventStreamHeaders, KEEP_ALIVE_MS } from '../src/core/events/event-stream.ts';
 import type { Recorder } from '../src/core/metrics/table.ts';
 
 export interface EventsOptions {
@@ -12,7 +13,6 @@ export interface EventsOptions {
 
 /** Unread bytes at which a reader is dropped; it can come back with Last-Event-ID. */
 const MAX_UNREAD_BYTES = 65_536;
-const KEEP_ALIVE_MS = 15_000;
 
 /** Health and tool state changes as Server-Sent Events (WHATWG HTML section 9.2), resumable with Last-Event-ID. */
 export default fp<EventsOptions>(
@@ -35,12 +35,7 @@ export default fp<EventsOptions>(
         }
         const stream = reply.raw;
         reply.hijack();
-        stream.writeHead(200, {
-          ...Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)])),
-          'content-type': 'text/event-stream; charset=utf-8',
-          'cache-control': 'no-store',
-          'x-accel-buffering': 'no',
-        });
+        stream.writeHead(200, eventStreamHeaders(reply.getHeaders()));
         open.add(stream);
         recorder.gauge('sallyport_event_streams', {}, open.size);
         const send = (text: string) => {
@@ -64,8 +59,8 @@ export default fp<EventsOptions>(
   { name: 'events', dependencies: ['auth', 'principal-limit'] },
 );
 
-function frame(event: GatewayEvent): string {
-  return `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify({ at: event.at, ...event.data })}\n\n`;
+function frame({ id, type, at, data }: GatewayEvent): string {
+  return eventFrame({ id, type, data: { at, ...data } });
 }
 
 function lastEventId(header: string | string[] | undefined): number | undefined {

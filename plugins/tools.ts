@@ -8,15 +8,17 @@ import type { ToolViews } from '../src/core/tool/views.ts';
 export interface ToolRoutesOptions {
   readonly registry: Registry;
   readonly views: ToolViews;
+  /** Resolves once the switch is durable. */
+  readonly setEnabled: (name: string, enabled: boolean) => Promise<void>;
   readonly log: Log;
 }
 
 const NameSchema = Type.Object({ name: Type.String({ minLength: 1, maxLength: 64 }) }, { additionalProperties: false });
 type Named = { Params: { name: string } };
 
-/** The list of tools, one tool whole, and switching one on or off until the next start. */
+/** The list of tools, one tool whole, and switching one on or off. */
 export default fp<ToolRoutesOptions>(
-  async (app, { registry, views, log }) => {
+  async (app, { registry, views, setEnabled, log }) => {
     app.get(
       '/v1/tools',
       {
@@ -48,14 +50,14 @@ export default fp<ToolRoutesOptions>(
         {
           schema: {
             tags: ['tools'],
-            summary: `${verb} a tool until the next start.`,
+            summary: `${verb} a tool, also after a restart.`,
             params: NameSchema,
             response: { 200: ToolSummarySchema },
           },
         },
         async (request) => {
           const tool = registry.get(request.params.name);
-          registry.setEnabled(tool.definition.name, verb === 'enable');
+          await setEnabled(tool.definition.name, verb === 'enable');
           log.info(verb === 'enable' ? 'tool.enabled' : 'tool.disabled', {
             requestId: request.id,
             tool: tool.definition.name,

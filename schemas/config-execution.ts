@@ -22,16 +22,16 @@ export const EXECUTION = section('How tool processes are run.', {
     }),
   ),
   maxConcurrentRuns: integer('Runs at once over all tools.', { default: 8, minimum: 1, maximum: 64, unit: 'runs' }),
-  maxQueuedRuns: integer('Calls that may wait for a place over all tools.', {
-    default: 64,
+  maxQueuedRuns: integer('Runs that may wait for a place over all tools; a principal with none may always have one.', {
+    default: 1000,
     minimum: 0,
-    maximum: 1000,
-    unit: 'calls',
+    maximum: 10_000,
+    unit: 'runs',
   }),
-  maxQueueWaitMs: integer('Longest wait for a place before ERR_TOOL_BUSY.', {
-    default: 30_000,
+  maxQueueWaitMs: integer('Longest wait of a run for a place; then it ends with ERR_TOOL_BUSY.', {
+    default: 24 * HOUR,
     minimum: 0,
-    maximum: HOUR,
+    maximum: 168 * HOUR,
     unit: 'ms',
   }),
   killGraceMs: atStart(

@@ -168,7 +168,7 @@ export const MCP = section('The /mcp endpoint.', {
 export const TOOL = () =>
   section('Overrides of one tool; 0 keeps the tool’s own value. Checked against the tool’s tops at start.', {
     enabled: flag(
-      'Whether the tool is offered after a start; enable/disable at run time changes it until the next start.',
+      'Whether the tool is offered. A switch at run time is remembered and wins until this key is changed while it runs.',
       true,
     ),
     timeoutMs: integer('Default and longest wall-clock limit of a run.', {
@@ -178,7 +178,12 @@ export const TOOL = () =>
       unit: 'ms',
     }),
     concurrency: integer('Runs of this tool at once.', { default: 0, minimum: 0, maximum: 16, unit: 'runs' }),
-    maxQueued: integer('Calls of this tool that may wait.', { default: 16, minimum: 0, maximum: 1000, unit: 'calls' }),
+    maxQueued: integer('Runs of this tool that may wait.', {
+      default: 256,
+      minimum: 0,
+      maximum: 10_000,
+      unit: 'runs',
+    }),
     stdoutBytes: integer('Cap of standard output.', {
       default: 8 * MIB,
       minimum: 1024,

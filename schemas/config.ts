@@ -1,6 +1,7 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import { section } from './config-keys.ts';
 import { EXECUTION } from './config-execution.ts';
+import { RUNS } from './config-runs.ts';
 import {
   GATEWAY,
   HEALTH,
@@ -24,6 +25,7 @@ export function configSchema<N extends string>(toolNames: readonly N[]) {
     log: LOG,
     policy: POLICY,
     resolver: RESOLVER,
+    runs: RUNS,
     execution: EXECUTION,
     wordlists: WORDLISTS,
     rateLimit: RATE_LIMIT,

@@ -10,6 +10,16 @@ export const RunOptionsSchema = Type.Object(
         description: 'Wall-clock limit in milliseconds; not above the tool’s own limit.',
       }),
     ),
+    waitMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 3_600_000,
+        description: 'Longest time to wait for the end; then the answer is the run as it is, and it goes on.',
+      }),
+    ),
+    maxTokens: Type.Optional(
+      Type.Integer({ minimum: 500, maximum: 20_000, description: 'Size of the answer for a model (MCP).' }),
+    ),
   },
   { additionalProperties: false, description: 'How to run it.' },
 );
@@ -73,3 +83,42 @@ export function runResultSchema<R extends TSchema>(result: R) {
 /** The answer of a run whose tool is not known to the reader. */
 export const AnyRunResultSchema = runResultSchema(Type.Unknown());
 export type RunResult = Static<typeof AnyRunResultSchema>;
+
+/** How a call of a tool over MCP stands; `unfinished`: the run goes on and can be followed by its id. */
+export const CALL_OUTCOMES = [...OUTCOMES, 'unfinished'] as const;
+
+/**
+ * The answer of a tool over MCP: the run's answer within a token budget, or what is known of a run that goes on. Terse,
+ * because it is repeated for every tool in a model's context; what is not required is left out where it has no room.
+ */
+export function toolAnswerSchema<R extends TSchema>(result: R) {
+  return Type.Object(
+    {
+      runId: Type.String(),
+      tool: Type.String(),
+      outcome: Type.Unsafe<(typeof CALL_OUTCOMES)[number]>({ enum: [...CALL_OUTCOMES] }),
+      state: Type.Optional(Type.String()),
+      complete: Type.Boolean({ description: 'false: "not listed" is not "not there"' }),
+      untrusted: Type.String(),
+      degraded: Type.Optional(Type.Array(Type.String())),
+      targets: Type.Optional(Type.Array(Type.Unknown())),
+      argv: Type.Optional(Type.Array(Type.String())),
+      layers: Type.Optional(Type.Array(Type.String())),
+      startedAt: Type.Optional(Type.String()),
+      durationMs: Type.Optional(Type.Integer()),
+      queuedMs: Type.Optional(Type.Integer()),
+      exitCode: Type.Optional(Type.Unknown()),
+      stdout: Type.Optional(Type.Unknown()),
+      stderr: Type.Optional(Type.Unknown()),
+      progress: Type.Optional(Type.Unknown()),
+      findings: Type.Optional(Type.Unknown({ description: 'counts and the most important' })),
+      cuts: Type.Array(Type.Unknown(), { description: 'parts of `result` that were too large to keep' }),
+      shortened: Type.Optional(
+        Type.Array(Type.Unknown(), { description: 'left out here only: run_result with its path' }),
+      ),
+      next: Type.Optional(Type.String()),
+      result: Type.Union([result, Type.Null()]),
+    },
+    { additionalProperties: false },
+  );
+}

@@ -6,6 +6,8 @@ import auth from '../plugins/auth.ts';
 import docs from '../plugins/docs.ts';
 import errors from '../plugins/errors.ts';
 import events from '../plugins/events.ts';
+import exports from '../plugins/exports.ts';
+import findings from '../plugins/findings.ts';
 import health from '../plugins/health.ts';
 import hostGuard from '../plugins/host-guard.ts';
 import mcp from '../plugins/mcp.ts';
@@ -15,6 +17,8 @@ import overload from '../plugins/overload.ts';
 import principalLimit from '../plugins/principal-limit.ts';
 import rateLimit from '../plugins/rate-limit.ts';
 import requestContext from '../plugins/request-context.ts';
+import runEvents from '../plugins/run-events.ts';
+import runHistory from '../plugins/run-history.ts';
 import runs from '../plugins/runs.ts';
 import secrets from '../plugins/secrets.ts';
 import securityHeaders from '../plugins/security-headers.ts';
@@ -37,7 +41,7 @@ export interface AppParts {
 
 /** Builds the HTTP side without listening. The order of registration is the way of a request, top to bottom. */
 export async function buildApp(gateway: Gateway, parts: AppParts): Promise<FastifyInstance> {
-  const { log, recorder } = gateway;
+  const { log, recorder, registry } = gateway;
   const app = newServer(gateway, parts);
   // Connections without a key must not use up the descriptors that tools, logs and the store need.
   app.server.maxConnections = Math.min(gateway.config().maxConnections, Math.floor(parts.maxDescriptors / 2));
@@ -63,8 +67,8 @@ export async function buildApp(gateway: Gateway, parts: AppParts): Promise<Fasti
   // which operation
   await app.register(docs, { version: gateway.version });
   await app.register(health, { health: gateway.health, executor: gateway.executor });
-  await app.register(tools, { registry: gateway.registry, views: gateway.views, log });
-  await app.register(runs, { registry: gateway.registry, engine: gateway.engine });
+  await app.register(tools, { registry, views: gateway.views, setEnabled: gateway.setToolEnabled, log });
+  await registerRuns(app, gateway);
   await app.register(operations, {
     startedAt: gateway.startedAt,
     clock: gateway.clock,
@@ -77,6 +81,8 @@ export async function buildApp(gateway: Gateway, parts: AppParts): Promise<Fasti
   await app.register(mcp, {
     registry: gateway.registry,
     runs: gateway.engine,
+    history: gateway.history,
+    inlineWaitMs: () => gateway.config().runs.inlineWaitMs,
     log,
     clock: gateway.clock,
     recorder,
@@ -85,6 +91,20 @@ export async function buildApp(gateway: Gateway, parts: AppParts): Promise<Fasti
     limits: () => gateway.config().mcp,
   });
   return app;
+}
+
+/** Starting a run, and everything that is known of runs afterwards. */
+async function registerRuns(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  const { history, config, recorder, log } = gateway;
+  await app.register(runs, {
+    registry: gateway.registry,
+    engine: gateway.engine,
+    inlineWaitMs: () => config().runs.inlineWaitMs,
+  });
+  await app.register(runHistory, { history });
+  await app.register(runEvents, { history, limits: () => config().runs, recorder, log });
+  await app.register(findings, { history });
+  await app.register(exports, { history });
 }
 
 const HEADERS_MS = 15_000;

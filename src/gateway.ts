@@ -2,10 +2,9 @@ import { type Config, toolConfig } from '../schemas/config.ts';
 import type { ToolStats } from '../schemas/stats.ts';
 import { type LoadedConfig, redactConfig, watchConfig } from './config.ts';
 import { type Authenticator, createAuthenticator } from './core/auth/keys.ts';
-import type { KeyStore, SecretStore } from './core/auth/types.ts';
+import type { SecretStore } from './core/auth/types.ts';
 import type { Clock } from './core/clock.ts';
 import { createEventBus, type EventBus } from './core/events/bus.ts';
-import { EGRESS_LINK } from './core/execution/egress.ts';
 import { createExecutor } from './core/execution/executor.ts';
 import type { LauncherPlace } from './core/execution/launcher.ts';
 import type { Executor } from './core/execution/types.ts';
@@ -14,9 +13,9 @@ import type { Log } from './core/log.ts';
 import type { Recorder } from './core/metrics/table.ts';
 import type { Redactor } from './core/redaction/redactor.ts';
 import { createGate, type Gate } from './core/resilience/gate.ts';
-import { createRunEngine } from './core/run/engine.ts';
-import type { RunEngine } from './core/run/types.ts';
+import type { RunEngine, RunHistory } from './core/run/types.ts';
 import { createStats } from './core/stats/stats.ts';
+import type { Store } from './core/store/types.ts';
 import type { OwnEndpoint } from './core/targets/own-endpoints.ts';
 import type { AnyTool } from './core/tool/definition.ts';
 import { createRegistry } from './core/tool/registry.ts';
@@ -25,14 +24,15 @@ import { createToolViews, type ToolViews } from './core/tool/views.ts';
 import type { WordlistCatalogue } from './core/tool/wordlists.ts';
 import { announceChanges } from './gateway/announcements.ts';
 import { startHealth } from './gateway/health.ts';
-import { maskForOwners } from './gateway/owned-answers.ts';
 import { followConfiguration } from './gateway/reload.ts';
 import { requireLayers } from './gateway/required-layers.ts';
-import { createRunText } from './gateway/run-text.ts';
+import { startRetention } from './gateway/retention.ts';
+import { makeRuns, type Runs } from './gateway/run-machine.ts';
 import { chooseScratchParent } from './gateway/scratch-place.ts';
 import { makeSettings, type Settings } from './gateway/settings.ts';
+import { rememberSecrets, restoreToolStates } from './gateway/stored-state.ts';
 import { startProbing } from './gateway/tool-probing.ts';
-import { confinementOptions, executionLimits, gateLimits, toolLimits } from './gateway/tool-settings.ts';
+import { confinementOptions, gateLimits, toolLimits } from './gateway/tool-settings.ts';
 
 /** What a gateway is made of. Nothing is read from the process, so that a test can make one. */
 export interface GatewayParts {
@@ -42,8 +42,7 @@ export interface GatewayParts {
   /** The tools that `tools.include` and `tools.exclude` selected. */
   readonly tools: readonly AnyTool[];
   readonly dataDir: { readonly path: string; probe(): Promise<void> };
-  readonly keys: KeyStore;
-  readonly secrets: SecretStore;
+  readonly store: Store;
   /** Other places of ours that no tool may touch (Redis), as `address[:port]`. */
   readonly ownAddresses: readonly string[];
   readonly redactor: Redactor;
@@ -65,6 +64,7 @@ export interface Gateway {
   readonly recorder: Recorder;
   readonly registry: Registry;
   readonly engine: RunEngine;
+  readonly history: RunHistory;
   readonly executor: Executor;
   readonly views: ToolViews;
   readonly health: HealthMonitor;
@@ -72,6 +72,8 @@ export interface Gateway {
   readonly authenticator: Authenticator;
   readonly secrets: SecretStore;
   readonly redactor: Redactor;
+  /** Switches a tool on or off until it is switched again; resolves once it is durable. */
+  readonly setToolEnabled: (name: string, enabled: boolean) => Promise<void>;
   readonly config: () => Config;
   readonly shownConfig: () => Record<string, unknown>;
   readonly wordlists: () => WordlistCatalogue;
@@ -104,7 +106,9 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const executor = await startExecutor(parts);
   requireLayers(current.config.execution.require, executor.layers);
   const machine = assemble(parts, { settings, executor, generation: () => generation });
-  const { registry, gate, events } = machine;
+  const { registry, gate, events, runs } = machine;
+  await rememberSecrets(parts.store.secrets, parts.redactor);
+  await restoreToolStates(parts.store.tools, registry);
   const probing = await startProbing({ tools, registry, executor, clock, log, signal: ending.signal });
   const apply = (next: Settings) => {
     current = next;
@@ -117,6 +121,9 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const config = () => current.config;
   const health = await startHealth({ ...parts, ...machine, executor, config, configStatus: follow.status });
   announceChanges({ ...machine, executor, recorder, log, version: parts.version });
+  // After the tools are known: what waited through the restart is planned and started from here on.
+  await runs.machine.recover();
+  const retention = startRetention({ ...parts, config, signal: ending.signal });
 
   const drain = (graceMs: number) => {
     ending.abort();
@@ -126,7 +133,9 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const close = async () => {
     await drain(0);
     await executor.close();
-    await probing.ended;
+    // Their ends are stored before the store is let go of.
+    await runs.machine.settle();
+    await Promise.all([probing.ended, retention.ended]);
     health.stop();
   };
   const listensAt = (endpoints: readonly OwnEndpoint[]) => void (ownEndpoints = endpoints);
@@ -153,7 +162,7 @@ interface Machine {
   readonly gate: Gate;
   readonly stats: ReturnType<typeof createStats>;
   readonly events: EventBus;
-  readonly engine: RunEngine;
+  readonly runs: Runs;
 }
 
 interface Grounds {
@@ -180,13 +189,13 @@ function assemble(parts: GatewayParts, { settings, executor, generation }: Groun
     random: Math.random,
   });
   const stats = createStats();
-  const engine = makeEngine(parts, { settings, executor, generation, registry, gate, stats });
-  return { registry, gate, stats, engine, events: createEventBus(() => clock.now()) };
+  const runs = makeRuns({ ...parts, settings, executor, generation, registry, gate, stats });
+  return { registry, gate, stats, runs, events: createEventBus(() => clock.now()) };
 }
 
 function present(parts: GatewayParts, at: Omit<Grounds, 'generation'> & { readonly machine: Machine }) {
-  const { clock, log, recorder, redactor, version, secrets } = parts;
-  const { registry, gate, stats, engine, events } = at.machine;
+  const { clock, log, recorder, redactor, version, store } = parts;
+  const { registry, gate, stats, runs, events } = at.machine;
   const config = () => at.settings().config;
   return {
     version,
@@ -195,17 +204,22 @@ function present(parts: GatewayParts, at: Omit<Grounds, 'generation'> & { readon
     log,
     recorder,
     registry,
-    engine,
+    engine: runs.engine,
+    history: runs.history,
     executor: at.executor,
     events,
-    secrets,
+    secrets: store.secrets,
+    setToolEnabled: async (name: string, enabled: boolean) => {
+      await store.tools.set(name, enabled);
+      registry.setEnabled(name, enabled);
+    },
     redactor,
     views: createToolViews({
       riskCeiling: () => config().policy.risk,
       gateState: (tool) => gate.state(tool),
       limits: (tool) => toolLimits(config(), tool.definition),
     }),
-    authenticator: createAuthenticator({ store: parts.keys, clock, onAccepted: (key) => void redactor.register(key) }),
+    authenticator: createAuthenticator({ store: store.keys, clock, onAccepted: (key) => void redactor.register(key) }),
     config,
     shownConfig: () => redactConfig(config()) as Record<string, unknown>,
     wordlists: () => at.settings().wordlists,
@@ -229,48 +243,4 @@ async function startExecutor({ loaded, dataDir, clock, log, launcher }: GatewayP
     ...confinementOptions(execution),
     launcher,
   });
-}
-
-type EngineSources = Grounds & Pick<Machine, 'registry' | 'gate' | 'stats'>;
-
-function makeEngine(
-  parts: GatewayParts,
-  { settings, executor, generation, registry, gate, stats }: EngineSources,
-): RunEngine {
-  const config = () => settings().config;
-  const engine = createRunEngine({
-    registry,
-    gate,
-    executor,
-    stats,
-    clock: parts.clock,
-    recorder: parts.recorder,
-    log: parts.log,
-    text: createRunText(parts.redactor),
-    limits: (tool) => executionLimits(config(), tool.definition),
-    keepSecret: (secret) => {
-      const id = parts.secrets.keep(secret);
-      // For this owner only: a word that one tenant's target took must not show or mask anything elsewhere.
-      parts.redactor.keepFound(secret.owner, secret.value);
-      return id;
-    },
-    plans: {
-      generation,
-      policy: () => settings().policy,
-      riskCeiling: () => config().policy.risk,
-      timeoutMs: (tool) => toolLimits(config(), tool.definition).timeoutMs,
-      wordlist: (claim) => settings().wordlists.pin(claim),
-      raw: () => executor.rawAvailable,
-      link: (reach) => (executor.translatesNetwork(reach) ? EGRESS_LINK : linkOf(config())),
-    },
-  });
-  return maskForOwners(engine, { registry, redactor: parts.redactor });
-}
-
-function linkOf({ execution: { raw } }: Config): { interface?: string; adapterIp?: string; routerMac?: string } {
-  return {
-    ...(raw.interface === '' ? {} : { interface: raw.interface }),
-    ...(raw.adapterIp === '' ? {} : { adapterIp: raw.adapterIp }),
-    ...(raw.routerMac === '' ? {} : { routerMac: raw.routerMac }),
-  };
 }

@@ -16,13 +16,13 @@ import { createRedactor } from './core/redaction/redactor.ts';
 import { expandOwnEndpoints } from './core/targets/own-endpoints.ts';
 import { loadTools } from './core/tool/discovery.ts';
 import { isSelected } from './core/tool/patterns.ts';
+import type { Store } from './core/store/types.ts';
 import { createGateway, type Gateway, type GatewayParts } from './gateway.ts';
 import { brokenSettings } from './gateway/configuration-faults.ts';
 import { createLogger } from './logger.ts';
 import { type DataDir, openDataDir } from './store/data-dir.ts';
 import { ensureFirstKey } from './store/first-key.ts';
-import { createKeyFile } from './store/key-file.ts';
-import { createSecretFiles } from './store/secret-file.ts';
+import { openStore } from './store/store.ts';
 import { VERSION } from './version.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -60,8 +60,17 @@ async function main(): Promise<void> {
 type Start = Pick<GatewayParts, 'loaded' | 'load' | 'tools'> & { readonly dataDir: DataDir };
 
 async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
+  const store = await openStore(dataDir.path);
+  try {
+    await serveFrom(store, { loaded, load, dataDir, tools });
+  } catch (thrown) {
+    await store.close();
+    throw thrown;
+  }
+}
+
+async function serveFrom(store: Store, { loaded, load, dataDir, tools }: Start): Promise<void> {
   const { config } = loaded;
-  const keys = createKeyFile(dataDir.path);
   const metrics = createMetrics();
   const redisUrl = config.rateLimit.redisUrlFile === '' ? undefined : readSecretUrl(config.rateLimit.redisUrlFile);
   const gateway = await createGateway({
@@ -69,8 +78,7 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
     load,
     tools,
     dataDir,
-    keys,
-    secrets: createSecretFiles(dataDir.path),
+    store,
     ownAddresses: redisUrl === undefined ? [] : redisAddress(redisUrl),
     redactor,
     clock: systemClock,
@@ -82,7 +90,7 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
   const loopback = isLoopback(config.host);
   const { bootstrapKeyFile, host } = config;
   const firstKey = await ensureFirstKey({
-    store: keys,
+    store: store.keys,
     dataDir: dataDir.path,
     bootstrapKeyFile,
     loopback,
@@ -97,7 +105,10 @@ async function start({ loaded, load, dataDir, tools }: Start): Promise<void> {
     gateway,
     graceMs,
     stop,
-    release: () => dataDir.close(),
+    release: async () => {
+      await store.close();
+      dataDir.close();
+    },
     withdraw: () => dataDir.removeAddress(),
   });
   // Last: whoever finds this file finds a gateway that answers.
@@ -184,7 +195,7 @@ interface Stopping {
   readonly gateway: Gateway;
   readonly graceMs: () => number;
   readonly stop: () => Promise<void>;
-  readonly release: () => void;
+  readonly release: () => Promise<void>;
   /** Whoever looks for a gateway must not find one that is ending. */
   readonly withdraw: () => void;
 }
@@ -201,7 +212,7 @@ function handleSignals({ gateway, graceMs, stop, release, withdraw }: Stopping):
     await gateway.drain(graceMs());
     await gateway.close();
     await stop();
-    release();
+    await release();
     process.exit(0);
   };
   process.on('SIGTERM', () => void end('SIGTERM'));

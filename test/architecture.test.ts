@@ -13,7 +13,12 @@ const MAY_IMPORT: readonly (readonly [from: RegExp, to: readonly RegExp[]])[] = 
   [/^src\/core\//, [/^schemas\//, /^src\/core\//]],
   [
     /^src\/tools\/([a-z_]+)/,
-    [/^schemas\//, /^src\/core\/(tool|targets|execution|redaction)\//, /^src\/core\/errors\.ts$/, /^src\/tools\/$1/],
+    [
+      /^schemas\//,
+      /^src\/core\/(tool|targets|execution|redaction|findings)\//,
+      /^src\/core\/errors\.ts$/,
+      /^src\/tools\/$1/,
+    ],
   ],
   [/^src\/(store|exports)\//, [/^schemas\//, /^src\/core\//, /^src\/$1\//]],
   [/^src\/mcp\//, [/^schemas\//, /^src\/core\//, /^src\/mcp\//]],

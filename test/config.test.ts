@@ -27,7 +27,7 @@ test('without a file and variables the defaults are in force', () => {
   assert.equal(config.port, 8080);
   assert.equal(config.policy.risk, 'active');
   assert.deepEqual(config.execution.require, ['L0']);
-  assert.equal(toolConfig(config, 'nmap').maxQueued, 16);
+  assert.equal(toolConfig(config, 'nmap').maxQueued, 256);
   assert.equal(sources['port'], 'default');
   assert.equal(file, undefined);
 });

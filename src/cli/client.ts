@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type IncomingMessage, type RequestOptions, request as requestPlain } from 'node:http';
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request as requestPlain } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { resolve } from 'node:path';
 import type { Config } from '../../schemas/config.ts';
@@ -12,7 +12,11 @@ export interface GatewayRequest {
   readonly path: string;
   readonly key?: string | undefined;
   readonly body?: unknown;
-  readonly signal?: AbortSignal;
+  /** Header fields besides those of the key and the body. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+  /** Time for the whole answer, milliseconds; default 10 s for GET, otherwise as long as it takes. */
+  readonly timeoutMs?: number;
 }
 
 /** What came of a request. Nothing is thrown for a gateway that is not there. */
@@ -21,8 +25,18 @@ export type GatewayReply =
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'unreachable'; readonly reason: string };
 
+/** An answer of status 200 as it comes. The iteration rejects when it breaks off or falls silent. */
+export interface GatewayStream {
+  readonly kind: 'stream';
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
 /** A way to talk to the gateway at one address. */
-export type GatewayClient = (request: GatewayRequest) => Promise<GatewayReply>;
+export interface GatewayClient {
+  (request: GatewayRequest): Promise<GatewayReply>;
+  /** Opens an answer that is read bit by bit; every status but 200 is read whole. Ended by the request's signal. */
+  open(request: GatewayRequest): Promise<GatewayStream | GatewayReply>;
+}
 
 /** The part of a configuration that names the gateway's certificate. */
 export interface ShownCertificate {
@@ -33,7 +47,15 @@ export interface ShownCertificate {
 export function createClient(address: string, tls: { config: ShownCertificate; root: string }): GatewayClient {
   const base = new URL(address);
   const options = base.protocol === 'https:' ? pinnedCertificate(resolve(tls.root, tls.config.tls.certFile)) : {};
-  return (request) => send(base, request, options);
+  const place = { base, options };
+  return Object.assign((request: GatewayRequest) => ask(place, request), {
+    open: (request: GatewayRequest) => open(place, request),
+  });
+}
+
+interface Place {
+  readonly base: URL;
+  readonly options: RequestOptions;
 }
 
 function pinnedCertificate(file: string): RequestOptions & { ca: Buffer; checkServerIdentity: () => undefined } {
@@ -49,33 +71,59 @@ function pinnedCertificate(file: string): RequestOptions & { ca: Buffer; checkSe
 
 /** Time in which a question must be answered; a run takes as long as it takes. */
 const ANSWER_MS = 10_000;
+/** A stream of events says something every 15 s, if only that it is still there. */
+const SILENCE_MS = 60_000;
 /** More than any answer of a gateway. */
 const MAX_ANSWER_BYTES = 67_108_864;
 
-function send(base: URL, request: GatewayRequest, options: RequestOptions): Promise<GatewayReply> {
+function ask(place: Place, request: GatewayRequest): Promise<GatewayReply> {
+  return new Promise((settle) => {
+    const fail = (error: Error): void => settle(failure(request, error));
+    const outgoing = send(place, request, (answer) => void readAnswer(answer).then(settle, fail));
+    outgoing.on('error', fail);
+    // Something that listens and says nothing must not hang `status`, or `up` with its lock.
+    const ms = request.timeoutMs ?? (request.method === 'GET' ? ANSWER_MS : undefined);
+    if (ms === undefined) return;
+    const limit = setTimeout(() => outgoing.destroy(new Error(`no answer within ${ms} ms`)), ms);
+    outgoing.once('close', () => clearTimeout(limit));
+  });
+}
+
+function open(place: Place, request: GatewayRequest): Promise<GatewayStream | GatewayReply> {
+  return new Promise((settle) => {
+    const fail = (error: Error): void => settle(failure(request, error));
+    const outgoing = send(place, request, (answer) => {
+      if (answer.statusCode === 200) settle({ kind: 'stream', body: answer });
+      else void readAnswer(answer).then(settle, fail);
+    });
+    outgoing.on('error', fail);
+    const ms = request.timeoutMs ?? SILENCE_MS;
+    outgoing.setTimeout(ms, () => outgoing.destroy(new Error(`nothing came for ${ms} ms`)));
+  });
+}
+
+function failure({ signal }: GatewayRequest, error: Error): GatewayReply {
+  return signal?.aborted ? { kind: 'cancelled' } : { kind: 'unreachable', reason: error.message };
+}
+
+function send(place: Place, request: GatewayRequest, onAnswer: (answer: IncomingMessage) => void): ClientRequest {
+  const { base, options } = place;
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
   const headers = {
     accept: 'application/json',
+    ...request.headers,
     ...(request.key === undefined ? {} : { authorization: `Bearer ${request.key}` }),
     ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
   };
-  return new Promise((settle) => {
-    const start = base.protocol === 'https:' ? requestTls : requestPlain;
-    const fail = (error: Error): void =>
-      settle(request.signal?.aborted ? { kind: 'cancelled' } : { kind: 'unreachable', reason: error.message });
-    const outgoing = start(
-      new URL(request.path, base),
-      { ...options, method: request.method, headers, agent: false, ...(request.signal && { signal: request.signal }) },
-      (answer) => void readAnswer(answer).then(settle, fail),
-    );
-    outgoing.on('error', fail);
-    // Something that listens and says nothing must not hang `status`, or `up` with its lock.
-    if (request.method === 'GET') {
-      const limit = setTimeout(() => outgoing.destroy(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
-      outgoing.once('close', () => clearTimeout(limit));
-    }
-    outgoing.end(body);
-  });
+  const start = base.protocol === 'https:' ? requestTls : requestPlain;
+  const { method, signal } = request;
+  const outgoing = start(
+    new URL(request.path, base),
+    { ...options, method, headers, agent: false, ...(signal && { signal }) },
+    onAnswer,
+  );
+  outgoing.end(body);
+  return outgoing;
 }
 
 async function readAnswer(answer: IncomingMessage): Promise<GatewayReply> {

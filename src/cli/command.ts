@@ -12,8 +12,22 @@ export interface CommandContext {
   readonly cwd: string;
   readonly out: (line: string) => void;
   readonly err: (line: string) => void;
+  /** Bytes for standard output, as they are; resolves once they are taken. Rejects when nobody reads them any more. */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
+  readonly screen: Screen;
   /** Aborted at Ctrl-C. */
   readonly signal: AbortSignal;
+}
+
+/** The terminal behind the output, where there is one. */
+export interface Screen {
+  /** Standard output is shown on it: nothing that a target wrote may get there unescaped. */
+  readonly isOutTerminal: boolean;
+  /** Standard error is shown on it, and it can erase a line. */
+  readonly isErrTerminal: boolean;
+  readonly columns: () => number;
+  /** Writes to standard error without ending the line. */
+  readonly draw: (text: string) => void;
 }
 
 /** One verb. Resolves to the exit code. */

@@ -4,6 +4,7 @@ import { systemServers } from '../core/targets/dns.ts';
 import { type Command, type CommandContext, EXIT, parseOptions, requireNoWords } from './command.ts';
 import { gatewayFindings } from './doctor-gateway.ts';
 import { type Finding, missing, note, ok } from './doctor-finding.ts';
+import { storeFinding } from './doctor-store.ts';
 import { toolFindings } from './doctor-tools.ts';
 import { dataDirFault, nearestPlace } from './environment-check.ts';
 import { configFaults, guessDataDir, loadSettings, type Settings } from './settings.ts';
@@ -44,6 +45,7 @@ async function* examine(context: CommandContext): AsyncGenerator<Finding> {
     return;
   }
   yield dataDirFinding(loaded.dataDir);
+  yield storeFinding(loaded.dataDir);
   yield resolverFinding(loaded);
   yield* toolFindings(loaded, context.root);
   yield* gatewayFindings(context, loaded);

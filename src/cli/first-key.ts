@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { hashKey, unusable } from '../core/auth/keys.ts';
 import { systemClock } from '../core/clock.ts';
-import { createKeyFile } from '../store/key-file.ts';
+import { storePath } from '../store/store-file.ts';
+import { openStore } from '../store/store.ts';
 import { type CommandContext, usageError } from './command.ts';
 import { DATA_FILES, readIfThere } from './gateway-process.ts';
 
@@ -14,10 +15,15 @@ export function readFirstKey(dataDir: string): string | undefined {
 /** The first key while the gateway accepts it: a revoked or expired one is of no use to whoever pastes it. */
 export async function usableFirstKey(dataDir: string): Promise<string | undefined> {
   const key = readFirstKey(dataDir);
-  if (key === undefined) return undefined;
+  if (key === undefined || !existsSync(storePath(dataDir))) return undefined;
   const hash = hashKey(key);
-  const record = (await createKeyFile(dataDir).list()).find((each) => each.hash === hash);
-  return record !== undefined && unusable(record, systemClock) === undefined ? key : undefined;
+  const store = await openStore(dataDir, { readOnly: true });
+  try {
+    const record = (await store.keys.list()).find((each) => each.hash === hash);
+    return record !== undefined && unusable(record, systemClock) === undefined ? key : undefined;
+  } finally {
+    await store.close();
+  }
 }
 
 /** The caller's key: `--key-file`, else SALLYPORT_KEY_FILE, else the first key. Never an argument: those show in `ps`. */

@@ -10,7 +10,7 @@ export const DATA_FILES = {
   pid: 'pid',
   address: 'address',
   firstKey: 'first-key',
-  keys: 'keys.json',
+  store: 'sallyport.db',
   log: 'log',
 } as const;
 

@@ -1,4 +1,4 @@
-import { printable } from './run-report.ts';
+import { printable } from './printable.ts';
 
 /** A health answer for a reader. */
 export interface HealthSummary {

@@ -1,15 +1,11 @@
-import { mkdirSync } from 'node:fs';
 import { createKey } from '../core/auth/keys.ts';
 import type { KeyRecord } from '../core/auth/types.ts';
 import { systemClock } from '../core/clock.ts';
-import { SallyportError } from '../core/errors.ts';
-import { createKeyFile } from '../store/key-file.ts';
 import { type Command, type CommandContext, EXIT, parseOptions, requireNoWords, usageError } from './command.ts';
 import { parseMoment } from './duration.ts';
-import { dataDirFault } from './environment-check.ts';
-import { findDataDir } from './settings.ts';
+import { withStore } from './open-store.ts';
 
-/** `keys create | list | revoke`: works on the key file itself, whether the gateway runs or not. */
+/** `keys create | list | revoke`: works on the store itself, whether the gateway runs or not. */
 export const keys: Command = async (context) => {
   const [action, ...args] = context.args;
   if (action === 'create') return create({ ...context, args });
@@ -35,8 +31,7 @@ async function create(context: CommandContext): Promise<number> {
     ...(expiresAt !== undefined && { expiresAt }),
     clock: systemClock,
   });
-  const store = await openStore(context);
-  await store.add(record);
+  await withStore(context, (store) => store.keys.add(record));
   if (values.json) {
     context.out(JSON.stringify({ key, ...shown(record) }));
     return EXIT.ok;
@@ -51,7 +46,7 @@ async function create(context: CommandContext): Promise<number> {
 async function list(context: CommandContext): Promise<number> {
   const { values, positionals } = parseOptions(context.args, { json: { type: 'boolean', default: false } });
   requireNoWords(positionals);
-  const records = await (await openStore(context)).list();
+  const records = await withStore(context, (store) => store.keys.list());
   if (values.json) context.out(JSON.stringify(records.map(shown)));
   else if (records.length === 0) context.out('There are no keys.');
   else for (const record of records) context.out(row(record));
@@ -62,21 +57,12 @@ async function revoke(context: CommandContext): Promise<number> {
   const [id, ...rest] = parseOptions(context.args, {}).positionals;
   if (id === undefined) throw usageError("keys revoke takes the id that 'keys list' shows.");
   requireNoWords(rest);
-  if (!(await (await openStore(context)).revoke(id, systemClock.now()))) {
+  if (!(await withStore(context, (store) => store.keys.revoke(id, systemClock.now())))) {
     context.err(`sallyport: there is no key ${id} that could be revoked`);
     return EXIT.failed;
   }
   context.out(`Revoked ${id}.`);
   return EXIT.ok;
-}
-
-async function openStore(context: CommandContext) {
-  const dataDir = await findDataDir(context);
-  // Written by another user, the file would be one that the gateway can no longer read.
-  const fault = dataDirFault(dataDir);
-  if (fault !== undefined) throw new SallyportError('ERR_STORE_UNAVAILABLE', fault);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  return createKeyFile(dataDir);
 }
 
 /** The hash stays out: nobody needs it, and it would tell whether a stolen key is this one. */

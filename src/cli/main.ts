@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { readEnvironment } from '../config.ts';
 import { toSallyportError } from '../core/errors.ts';
-import { type Command, EXIT } from './command.ts';
+import { type Command, EXIT, type Screen } from './command.ts';
 import { configFaults } from './settings.ts';
 
 const USAGE = `Usage: sallyport VERB [ARGUMENTS]
@@ -16,7 +16,14 @@ const USAGE = `Usage: sallyport VERB [ARGUMENTS]
   keys create NAME --scope S [--scope S]... [--expires D] [--json]
   keys list [--json]
   keys revoke ID
-  run TOOL [--input JSON | KEY=VALUE...] [--timeout D] [--key-file FILE] [--json]
+  run TOOL [--input JSON | KEY=VALUE...] [--timeout D] [--detach] [--quiet] [--key-file FILE] [--json]
+  runs [--tool T] [--state S]... [--target X] [--since D] [--limit N] [--json]   runs, newest first
+  show RUN [--result | --findings | --output | --stderr] [--json]   one run: its record, or what it brought
+  watch RUN [--quiet] [--json]       follow a run until it ends; Ctrl-C leaves it running
+  cancel RUN                         end a run
+  diff FROM TO [--unchanged] [--json]   compare two runs; exit code 0 same, 1 different, 2 no comparison
+  export RUN --format F [--output FILE]   json, csv, sarif, defectdojo, markdown or html
+  backup FILE                        a consistent copy of everything durable
   test [--nightly] [--no-install]    make everything ready and run the whole check
   lab up [--port N] | status | down  the scan lab: real services that nothing can leave, with a gateway inside (root)
   version
@@ -34,6 +41,13 @@ const VERBS: Record<string, () => Promise<Command>> = {
   doctor: async () => (await import('./doctor.ts')).doctor,
   keys: async () => (await import('./keys.ts')).keys,
   run: async () => (await import('./run.ts')).run,
+  runs: async () => (await import('./runs.ts')).runs,
+  show: async () => (await import('./show.ts')).show,
+  watch: async () => (await import('./watch.ts')).watch,
+  cancel: async () => (await import('./cancel.ts')).cancel,
+  diff: async () => (await import('./diff.ts')).diff,
+  export: async () => (await import('./export.ts')).exportRun,
+  backup: async () => (await import('./backup.ts')).backup,
   version: async () => (await import('./version.ts')).version,
   // For the launcher: before it gives root up it must know what to keep.
   needs: async () => (await import('./needs.ts')).needs,
@@ -42,6 +56,21 @@ const VERBS: Record<string, () => Promise<Command>> = {
 const ROOT = dirname(dirname(import.meta.dirname));
 const err = (line: string): void => console.error(line);
 const out = (line: string): void => console.log(line);
+// `write` answers for itself; without a listener a closed pipe would end the process with a stack trace.
+process.stdout.on('error', () => undefined);
+const write = (bytes: Uint8Array): Promise<void> =>
+  new Promise((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+
+function screenOf(environment: Readonly<Record<string, string | undefined>>): Screen {
+  return {
+    isOutTerminal: process.stdout.isTTY,
+    isErrTerminal: process.stderr.isTTY && environment['TERM'] !== 'dumb',
+    columns: () => process.stdout.columns ?? process.stderr.columns ?? 80,
+    draw: (text) => void process.stderr.write(text),
+  };
+}
 
 /** Runs one verb and resolves to the exit code; never throws. */
 async function main([verb = 'help', ...args]: readonly string[], signal: AbortSignal): Promise<number> {
@@ -61,7 +90,9 @@ async function main([verb = 'help', ...args]: readonly string[], signal: AbortSi
   }
   try {
     const command = await load();
-    return await command({ args, environment: readEnvironment(), root: ROOT, cwd: process.cwd(), out, err, signal });
+    const environment = readEnvironment();
+    const screen = screenOf(environment);
+    return await command({ args, environment, root: ROOT, cwd: process.cwd(), out, err, write, screen, signal });
   } catch (thrown) {
     return explain(thrown);
   }

@@ -1,55 +1,74 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RunResult } from '../../schemas/run.ts';
-import { createClient, type GatewayReply } from './client.ts';
+import { attendRun } from './attend.ts';
+import type { GatewayReply } from './client.ts';
 import { type Command, type CommandContext, EXIT, parseOptions, usageError } from './command.ts';
 import { parseDuration } from './duration.ts';
-import { findKey } from './first-key.ts';
-import { findAddress } from './gateway-process.ts';
-import { describeError, describeRun, printableJson } from './run-report.ts';
-import { loadSettings } from './settings.ts';
+import { printableJson } from './printable.ts';
+import { describeRun, isRun } from './run-report.ts';
+import { KEY_FILE, NOT_RUNNING, openSession, reportFailure, type Session } from './session.ts';
 import { inputFromJson, inputFromWords } from './tool-input.ts';
 
-/** What a shell reports for a command that Ctrl-C ended. */
-const INTERRUPTED = 130;
-
-/** `run TOOL`: one run through the running gateway, under the same policy as every other caller's. */
+/**
+ * `run TOOL`: one run through the running gateway, under the same policy as every other caller's. The gateway keeps it
+ * whatever becomes of this process; only Ctrl-C ends it.
+ */
 export const run: Command = async (context) => {
   const { values, positionals } = parseOptions(context.args, {
     input: { type: 'string' },
     timeout: { type: 'string' },
-    'key-file': { type: 'string' },
+    detach: { type: 'boolean', default: false },
+    quiet: { type: 'boolean', short: 'q', default: false },
     json: { type: 'boolean', default: false },
+    ...KEY_FILE,
   });
   const [tool, ...words] = positionals;
   if (tool === undefined || !/^[a-z_]{1,64}$/.test(tool)) throw usageError('run takes the name of a tool.');
   if (values.input !== undefined && words.length > 0) throw usageError('Give either --input or KEY=VALUE, not both.');
-  const { config, dataDir, tools } = await loadSettings(context);
-  const schema = tools.find(({ name }) => name === tool)?.input;
-  const input = values.input === undefined ? inputFromWords(words, schema) : inputFromJson(values.input);
   const timeout = values.timeout === undefined ? {} : { run: { timeoutMs: parseDuration(values.timeout) } };
-  const key = findKey(context, values['key-file'], dataDir);
-  const address = findAddress(dataDir);
-  if (address === undefined) {
-    context.err("sallyport: the gateway is not running; start it with 'sallyport up'");
-    return EXIT.unreachable;
+  // Ctrl-C ends the run, not the questions about it.
+  const session = await openSession({ ...context, signal: new AbortController().signal }, values['key-file']);
+  const schema = session.settings.tools.find(({ name }) => name === tool)?.input;
+  const input = values.input === undefined ? inputFromWords(words, schema) : inputFromJson(values.input);
+  const say = (): void => context.err('sallyport: it will be cancelled as soon as its id is known');
+  context.signal.addEventListener('abort', say);
+  const reply = await start(session, `/v1/tools/${tool}/runs`, { input, ...timeout });
+  context.signal.removeEventListener('abort', say);
+  const { detach, json: asJson, quiet: isQuiet } = values;
+  if (reply.kind !== 'answer' || reply.status !== 202 || !isRun(reply.body)) return report(reply, asJson, context);
+  const started = reply.body;
+  if (detach) {
+    context.out(asJson ? printableJson(started) : started.runId);
+    return EXIT.ok;
   }
-  const client = createClient(address, { config, root: context.root });
-  const path = `/v1/tools/${tool}/runs`;
-  const reply = await client({ method: 'POST', path, key, body: { input, ...timeout }, signal: context.signal });
-  return report(reply, values.json, context);
+  if (!isQuiet) context.err(`sallyport: run ${started.runId}`);
+  return attendRun(context, session, { run: started, isQuiet, asJson });
 };
 
-function report(reply: GatewayReply, asJson: boolean, { out, err }: CommandContext): number {
-  if (reply.kind === 'cancelled') {
-    err('sallyport: cancelled; the gateway ends the run');
-    return INTERRUPTED;
-  }
-  if (reply.kind === 'unreachable') {
-    err(`sallyport: the gateway cannot be reached (${reply.reason})`);
-    return EXIT.unreachable;
-  }
-  const isSuccess = reply.status === 200;
-  if (asJson) out(printableJson(reply.body));
-  else if (isSuccess) for (const line of describeRun(reply.body as RunResult)) out(line);
-  else for (const line of describeError(reply.body, reply.status)) err(line);
+/** Planning resolves names and writes the run down; longer than this nobody waits for it. */
+const START_MS = 60_000;
+const AGAIN_MS = 500;
+
+/**
+ * Asks for the run without waiting for its end. Ctrl-C does not break this off: a run whose id is not known could not be
+ * cancelled. An answer that got lost is asked for once more under the same name (Idempotency-Key), so that there is
+ * never a second run.
+ */
+async function start(session: Session, path: string, body: unknown): Promise<GatewayReply> {
+  const headers = { prefer: 'respond-async', 'idempotency-key': `"${randomUUID()}"` };
+  const question = { method: 'POST', path, body, headers, timeoutMs: START_MS } as const;
+  const reply = await session.ask(question);
+  if (reply.kind !== 'unreachable' || reply === NOT_RUNNING) return reply;
+  await delay(AGAIN_MS);
+  return session.ask(question);
+}
+
+/** A refusal, or a run that had ended before the gateway answered. */
+function report(reply: GatewayReply, asJson: boolean, context: CommandContext): number {
+  const isSuccess = reply.kind === 'answer' && reply.status === 200;
+  if (reply.kind === 'answer' && asJson) context.out(printableJson(reply.body));
+  else if (isSuccess) for (const line of describeRun(reply.body as RunResult)) context.out(line);
+  else return reportFailure(reply, context);
   return isSuccess ? EXIT.ok : EXIT.failed;
 }

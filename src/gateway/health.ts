@@ -20,12 +20,14 @@ import { createHealthMonitor, type HealthMonitor } from '../core/health/monitor.
 import type { Log } from '../core/log.ts';
 import type { Recorder } from '../core/metrics/table.ts';
 import type { Gate } from '../core/resilience/gate.ts';
+import type { Store } from '../core/store/types.ts';
 import type { Registry } from '../core/tool/registry-types.ts';
 
 export interface HealthParts {
   readonly config: () => Config;
   readonly configStatus: () => ConfigurationStatus;
   readonly dataDir: { readonly path: string; probe(): Promise<void> };
+  readonly store: Pick<Store, 'probe'>;
   readonly registry: Registry;
   readonly gate: Gate;
   readonly executor: Executor;
@@ -54,7 +56,7 @@ export async function startHealth(parts: HealthParts): Promise<HealthMonitor> {
     recorder,
     log: parts.log,
     checks: [
-      storeWritable(() => parts.dataDir.probe()),
+      storeWritable(() => parts.dataDir.probe().then(() => parts.store.probe())),
       eventLoopLag({ histogram, maxMs: () => config().health.maxEventLoopLagMs, recorder }),
       confinementWorks(() => executor.lastFault()),
       layersProved(() => config().execution.require.filter((name) => !proved.has(name))),

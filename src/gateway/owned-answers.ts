@@ -1,8 +1,9 @@
 import type { RunResult } from '../../schemas/run.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { Masker, Redactor } from '../core/redaction/redactor.ts';
+import { maskRecord, maskResult } from '../core/run/masks.ts';
 import { secretTexts } from '../core/run/secret-texts.ts';
-import type { CallRequest, RunEngine } from '../core/run/types.ts';
+import type { CallRequest, RunEngine, StartedRun } from '../core/run/types.ts';
 import type { ToolEvent } from '../core/tool/definition.ts';
 import type { Registry } from '../core/tool/registry-types.ts';
 
@@ -10,19 +11,34 @@ import type { Registry } from '../core/tool/registry-types.ts';
  * The engine as its callers see it: what the caller's own runs found, and the secrets of the call itself, are masked in
  * answers, events and errors. Nobody else's: from the masked echo of a guess a caller would learn another's password.
  */
-export function maskForOwners(engine: RunEngine, parts: Parts): RunEngine {
-  return {
-    async call(request) {
-      const masks = masksOf(request, parts);
-      const { onEvent } = request;
-      const masked = onEvent === undefined ? {} : { onEvent: (event: ToolEvent) => onEvent(maskEvent(event, masks)) };
-      try {
-        return maskRun(await engine.call({ ...request, ...masked }), masks);
-      } catch (thrown) {
-        throw thrown instanceof SallyportError ? maskError(thrown, masks) : thrown;
-      }
-    },
+export function maskForOwners(engine: Pick<RunEngine, 'start'>, parts: Parts): RunEngine {
+  const start = async (request: CallRequest): Promise<StartedRun> => {
+    const masks = masksOf(request, parts);
+    const { onEvent } = request;
+    const masked = onEvent === undefined ? {} : { onEvent: (event: ToolEvent) => onEvent(maskEvent(event, masks)) };
+    try {
+      return maskStarted(await engine.start({ ...request, ...masked }), masks);
+    } catch (thrown) {
+      throw masksError(thrown, masks);
+    }
   };
+  return { start, call: async (request) => (await start(request)).ended };
+}
+
+function maskStarted(started: StartedRun, masks: Masks): StartedRun {
+  const ended = started.ended.then(
+    (result) => maskResult(result, masks.found),
+    (thrown: unknown) => {
+      throw masksError(thrown, masks);
+    },
+  );
+  // Nobody may be waiting for the end of a detached run.
+  ended.catch(() => undefined);
+  return { ...started, ended, read: async () => maskRecord(await started.read(), masks.found) };
+}
+
+function masksError(thrown: unknown, masks: Masks): unknown {
+  return thrown instanceof SallyportError ? maskError(thrown, masks) : thrown;
 }
 
 interface Parts {
@@ -48,20 +64,6 @@ function maskEvent(event: ToolEvent, masks: Masks): ToolEvent {
   return event.message === undefined ? event : { ...event, message: masks.all.text(event.message) };
 }
 
-/** Only what can hold a word of the caller or the target: the rest are words and numbers of ours, which readers act on. */
-function maskRun(run: RunResult, { found }: Masks): RunResult {
-  return {
-    ...run,
-    targets: run.targets.map((target) => ({
-      ...target,
-      given: found.text(target.given),
-      canonical: found.text(target.canonical),
-    })),
-    argv: run.argv.map((argument) => found.text(argument)),
-    result: found.value(run.result),
-  };
-}
-
 function maskError(error: SallyportError, masks: Masks): SallyportError {
   const { code, message, details, retryAfterMs, trips, cause } = error;
   return new SallyportError(code, masks.all.text(message), {
@@ -74,5 +76,5 @@ function maskError(error: SallyportError, masks: Masks): SallyportError {
 
 function maskDetails({ run, ...details }: Record<string, unknown>, masks: Masks): Record<string, unknown> {
   const masked = masks.all.fields(details) as Record<string, unknown>;
-  return run === undefined ? masked : { ...masked, run: maskRun(run as RunResult, masks) };
+  return run === undefined ? masked : { ...masked, run: maskResult(run as RunResult, masks.found) };
 }

@@ -15,6 +15,13 @@ const TABLE = {
   ERR_RISK_TOO_HIGH: 'Leave out the option that raises the risk, or ask the operator for a higher ceiling.',
   ERR_TOOL_DISABLED: ASK_OPERATOR,
   ERR_SECRET_UNKNOWN: 'Use a reference from a result of your own.',
+  ERR_RUN_UNKNOWN: 'There is no such run of yours; run_list shows them.',
+  ERR_RUN_UNFINISHED: 'The run goes on: wait for its end with run_status.',
+  ERR_RUN_WITHOUT_RESULT: 'Nothing ran, so there is nothing to read; run_status says why.',
+  ERR_RUN_RETAINED: 'The operator keeps it for a time; no argument changes that.',
+  ERR_RUN_LOST:
+    'The gateway stopped while it ran; what was found until then is kept. Start it again if you need it whole.',
+  ERR_IDEMPOTENCY_CONFLICT: 'The key was used for another call: choose a new one.',
   ERR_RATE_LIMITED: WAIT,
   ERR_RUN_CANCELLED: 'It was cancelled before it ended.',
   ERR_TOOL_FAILED: 'The tool itself failed; read its message before you change anything.',

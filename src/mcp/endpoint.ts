@@ -86,6 +86,7 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
       return { ...older, ...newer, inFlight: older.inFlight + newer.inFlight, calls: answers.counts().calls };
     },
     close: async () => {
+      answers.stop();
       await Promise.all([legacy.close(), modern.close()]);
       answers.close();
     },

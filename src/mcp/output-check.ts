@@ -1,10 +1,11 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
-import type { RunResult } from '../../schemas/run.ts';
-import type { RegisteredTool } from '../core/tool/registry-types.ts';
+import type { TSchema } from '@sinclair/typebox';
+import { toolAnswerSchema } from '../../schemas/run.ts';
+import type { AnyTool } from '../core/tool/definition.ts';
 
-/** Tells whether a partial result may travel as `structuredContent`. */
-export type OutputCheck = (tool: RegisteredTool, candidate: unknown) => candidate is RunResult;
+/** Tells whether an answer may travel as `structuredContent` of a tool. */
+export type OutputCheck = (tool: AnyTool, candidate: unknown) => boolean;
 
 /**
  * Validators of the tools' output schemas, compiled when first needed. SDK clients validate `structuredContent` even
@@ -12,14 +13,14 @@ export type OutputCheck = (tool: RegisteredTool, candidate: unknown) => candidat
  */
 export function createOutputCheck(): OutputCheck {
   const compiled = new WeakMap<object, (value: unknown) => boolean>();
-  return (tool, candidate): candidate is RunResult => {
-    let validate = compiled.get(tool.outputSchema);
+  return (tool, candidate) => {
+    let validate = compiled.get(tool);
     if (validate === undefined) {
       // One instance per tool: two schemas with the same `$id` inside do not live in one.
       const ajv = new Ajv2020({ strict: false, validateFormats: true });
       ajvFormats.default(ajv);
-      validate = ajv.compile(tool.outputSchema);
-      compiled.set(tool.outputSchema, validate);
+      validate = ajv.compile(toolAnswerSchema<TSchema>(tool.output));
+      compiled.set(tool, validate);
     }
     return validate(candidate);
   };

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { ToolEvent } from '../core/tool/definition.ts';
-import { visible } from './text.ts';
+import { visible } from './visible.ts';
 
 /** The parameters of one progress notification, without its token. */
 export interface ProgressNote {

@@ -1,30 +1,14 @@
+import type { TSchema } from '@sinclair/typebox';
 import type { Risk } from '../../schemas/risk.ts';
+import { toolAnswerSchema } from '../../schemas/run.ts';
+import type { Principal } from '../core/auth/types.ts';
 import type { RegisteredTool, Registry } from '../core/tool/registry-types.ts';
 import type { Cursors } from './cursor.ts';
+import { RUN_TOOL_ENTRIES } from './run-tool-entries.ts';
+import { frozen, type JsonObjectSchema, type ToolEntry } from './tool-entry.ts';
 
 /** How long a client of the modern era may keep the list, milliseconds. */
 export const TOOL_LIST_TTL_MS = 5000;
-
-/** One entry of tools/list. */
-export interface ToolEntry {
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
-  readonly inputSchema: JsonObjectSchema;
-  readonly outputSchema: JsonObjectSchema;
-  readonly annotations: {
-    readonly title: string;
-    readonly readOnlyHint: boolean;
-    readonly destructiveHint: boolean;
-    readonly openWorldHint: boolean;
-  };
-}
-
-/** JSON Schema 2020-12 of an object. */
-export interface JsonObjectSchema {
-  readonly type: 'object';
-  readonly [keyword: string]: unknown;
-}
 
 /** One page of tools/list. */
 export interface ToolPage {
@@ -32,9 +16,12 @@ export interface ToolPage {
   readonly nextCursor?: string;
 }
 
-/** The list of offered tools in the order of their names; every entry is made once and frozen. */
+/**
+ * The list of offered tools and of the run tools that the principal may call, in the order of their names; every entry
+ * is made once and frozen.
+ */
 export interface ToolList {
-  page(principalId: string, cursor: string | undefined): ToolPage;
+  page(principal: Principal, cursor: string | undefined): ToolPage;
   /** Called when the list became another one. Returns the way to stop listening. */
   onChange(listener: () => void): () => void;
   /** Listeners now. */
@@ -50,7 +37,7 @@ export function createToolList(registry: Registry, cursors: Cursors, pageSize: n
   // Compared at each use too: a reloaded configuration changes what is offered without an event of the registry.
   const refresh = () => {
     const fresh = registry.offered().map((tool) => known.get(tool.definition) ?? remember(known, tool));
-    fresh.sort((a, b) => (a.name < b.name ? -1 : 1));
+    fresh.sort(byName);
     if (fresh.length === entries.length && fresh.every((entry, index) => entry === entries[index])) return;
     entries = Object.freeze(fresh);
     for (const listener of listeners) listener();
@@ -58,15 +45,16 @@ export function createToolList(registry: Registry, cursors: Cursors, pageSize: n
   refresh();
   const stop = registry.onChange(refresh);
   return {
-    page: (principalId, cursor) => {
+    page: (principal, cursor) => {
       refresh();
       // Keyset pagination: a tool that appears or goes between two pages neither repeats nor hides another one.
-      const after = cursor === undefined ? undefined : cursors.open(principalId, cursor);
-      const rest = after === undefined ? entries : entries.filter((entry) => entry.name > after);
+      const after = cursor === undefined ? undefined : cursors.open(principal.id, cursor);
+      const all = [...entries, ...ownEntries(principal)].sort(byName);
+      const rest = after === undefined ? all : all.filter((entry) => entry.name > after);
       const tools = rest.slice(0, pageSize);
       const last = tools.at(-1);
       if (last === undefined || tools.length === rest.length) return { tools };
-      return { tools, nextCursor: cursors.seal(principalId, last.name) };
+      return { tools, nextCursor: cursors.seal(principal.id, last.name) };
     },
     onChange: (listener) => {
       listeners.add(listener);
@@ -79,21 +67,30 @@ export function createToolList(registry: Registry, cursors: Cursors, pageSize: n
   };
 }
 
+/** A tool that it may not call would only cost a model's context. */
+function ownEntries({ scopes }: Principal): ToolEntry[] {
+  return RUN_TOOL_ENTRIES.filter(({ scope }) => scopes.has(scope)).map(({ entry }) => entry);
+}
+
+function byName(one: ToolEntry, other: ToolEntry): number {
+  return one.name < other.name ? -1 : 1;
+}
+
 function remember(known: WeakMap<RegisteredTool['definition'], ToolEntry>, tool: RegisteredTool): ToolEntry {
   const entry = entryOf(tool);
   known.set(tool.definition, entry);
   return entry;
 }
 
-function entryOf({ definition, inputSchema, outputSchema }: RegisteredTool): ToolEntry {
+function entryOf({ definition, inputSchema }: RegisteredTool): ToolEntry {
   const { name, title, description, risk } = definition;
   // Through JSON: what goes over the wire, without the symbols that TypeBox puts into its schemas.
-  return freeze({
+  return frozen({
     name,
     title,
     description,
     inputSchema: JSON.parse(JSON.stringify(inputSchema)) as JsonObjectSchema,
-    outputSchema: JSON.parse(JSON.stringify(outputSchema)) as JsonObjectSchema,
+    outputSchema: JSON.parse(JSON.stringify(toolAnswerSchema<TSchema>(definition.output))) as JsonObjectSchema,
     annotations: { title, ...hintsOf(risk) },
   });
 }
@@ -105,12 +102,4 @@ function hintsOf(risk: Risk) {
     destructiveHint: risk === 'intrusive' || risk === 'exploit',
     openWorldHint: true,
   };
-}
-
-function freeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const child of Object.values(value)) freeze(child);
-  }
-  return value;
 }

@@ -9,6 +9,7 @@ import type { Config } from '../../schemas/config.ts';
 import { createClient } from '../../src/cli/client.ts';
 import { temporaryDirectory } from './command-line.ts';
 import { listen } from './fake-gateway.ts';
+import { collect } from './fake-runs.ts';
 
 const NO_OPENSSL = spawnSync('openssl', ['version']).error === undefined ? false : 'needs the program openssl';
 
@@ -82,4 +83,36 @@ test('a gateway that accepts and says nothing is unreachable after a while, not 
   t.mock.timers.tick(10_001);
   assert.equal((await asked).kind, 'unreachable');
   for (const socket of held) socket.destroy();
+});
+
+test('an opened answer is given as it comes, and every status but 200 is read whole', async (t) => {
+  const port = await listen(t, (request, response) => {
+    if (request.url === '/no') response.writeHead(404).end('{"code":"ERR_RUN_UNKNOWN"}');
+    else if (request.url === '/away') response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
+    else response.end(JSON.stringify(request.headers));
+  });
+  const client = createClient(`http://127.0.0.1:${port}`, { config: withCertificate(''), root: '/' });
+  const opened = await client.open({ method: 'GET', path: '/', key: 'k', headers: { accept: 'text/event-stream' } });
+  assert.ok(opened.kind === 'stream');
+  const text = Buffer.concat(await collect(opened.body)).toString('utf8');
+  const headers = JSON.parse(text) as Record<string, string>;
+  assert.equal(headers['accept'], 'text/event-stream');
+  assert.equal(headers['authorization'], 'Bearer k');
+  const refused = await client.open({ method: 'GET', path: '/no' });
+  assert.deepEqual(refused, { kind: 'answer', status: 404, body: { code: 'ERR_RUN_UNKNOWN' } });
+  // A key goes to the gateway and nowhere else.
+  assert.deepEqual(await client.open({ method: 'GET', path: '/away' }), { kind: 'answer', status: 302, body: '' });
+});
+
+test('an opened answer that falls silent or breaks off is not taken for a whole one', async (t) => {
+  const port = await listen(t, (request, response) => {
+    response.writeHead(200).write('begun');
+    if (request.url === '/break') setImmediate(() => response.destroy());
+  });
+  const client = createClient(`http://127.0.0.1:${port}`, { config: withCertificate(''), root: '/' });
+  for (const path of ['/break', '/silence']) {
+    const opened = await client.open({ method: 'GET', path, timeoutMs: 200 });
+    assert.ok(opened.kind === 'stream');
+    await assert.rejects(collect(opened.body), path);
+  }
 });

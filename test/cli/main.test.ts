@@ -2,18 +2,26 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Command, CommandContext } from '../../src/cli/command.ts';
+import type { Command } from '../../src/cli/command.ts';
+import { backup } from '../../src/cli/backup.ts';
+import { cancel } from '../../src/cli/cancel.ts';
+import { diff } from '../../src/cli/diff.ts';
 import { doctor } from '../../src/cli/doctor.ts';
+import { exportRun } from '../../src/cli/export.ts';
 import { keys } from '../../src/cli/keys.ts';
 import { logs } from '../../src/cli/logs.ts';
 import { restart } from '../../src/cli/restart.ts';
 import { run } from '../../src/cli/run.ts';
+import { runs } from '../../src/cli/runs.ts';
+import { show } from '../../src/cli/show.ts';
 import { status } from '../../src/cli/status.ts';
 import { stop } from '../../src/cli/stop.ts';
 import { up } from '../../src/cli/up.ts';
 import { validate } from '../../src/cli/validate.ts';
 import { version } from '../../src/cli/version.ts';
+import { watch } from '../../src/cli/watch.ts';
 import { ROOT, runCli, temporaryDirectory } from './command-line.ts';
+import { contextFor } from './fake-runs.ts';
 
 test('help and no verb at all print the usage and succeed', async () => {
   for (const args of [['help'], ['--help'], []]) {
@@ -65,15 +73,23 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   doctor,
   keys,
   run,
+  runs,
+  show,
+  watch,
+  cancel,
+  diff,
+  export: exportRun,
+  backup,
   version,
 };
 
 test('an option that a verb does not have, a word too many and a bad value are wrong usage for every verb', async (t) => {
-  const context = contextFor(temporaryDirectory(t));
+  const directory = temporaryDirectory(t);
+  const { context } = contextFor([], { environment: { SALLYPORT_DATA_DIR: directory }, cwd: directory });
   const calls = [
     ...Object.keys(COMMANDS).flatMap((verb) => [
       [verb, '--nope'],
-      [verb, 'two', 'words'],
+      [verb, 'two', 'words', 'more'],
     ]),
     ['logs', '--lines', 'many'],
     ['logs', '--lines'],
@@ -93,6 +109,25 @@ test('an option that a verb does not have, a word too many and a bad value are w
     ['run', 'dig', '--input', '{}', 'name=a'],
     ['run', 'dig', 'name=a', '--timeout', 'soon'],
     ['run', 'dig', 'name=a', '--key-file', '/nonexistent/key'],
+    ['runs', '--limit', '0'],
+    ['runs', '--limit', '10001'],
+    ['runs', '--limit', '1e2'],
+    ['runs', '--state', 'fine'],
+    ['runs', '--state', ''],
+    ['runs', '--since', 'yesterday'],
+    ['runs', '--since', '2026-99-99'],
+    ['backup'],
+    ['show'],
+    ['show', 'a', '--result', '--findings'],
+    ['show', 'a', '--output', '--json'],
+    ['watch'],
+    ['cancel'],
+    ['diff', 'a'],
+    ['diff', 'a', 'b', 'c'],
+    ['diff', 'a', '../b'],
+    ['export', 'a'],
+    ['export', 'a', '--format', '../x'],
+    ['export', 'a', '--format', 'csv', '--output', ''],
   ];
   for (const [verb = '', ...args] of calls) {
     await assert.rejects(
@@ -109,15 +144,3 @@ test('wrong usage ends with exit code 2 and the code of the error', async () => 
   assert.equal(stdout, '');
   assert.match(stderr, /^sallyport: ERR_INPUT_INVALID: /);
 });
-
-function contextFor(directory: string): CommandContext {
-  return {
-    args: [],
-    environment: { SALLYPORT_DATA_DIR: directory },
-    root: ROOT,
-    cwd: directory,
-    out: () => {},
-    err: () => {},
-    signal: new AbortController().signal,
-  };
-}

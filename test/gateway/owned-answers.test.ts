@@ -10,6 +10,7 @@ import type { ToolEvent } from '../../src/core/tool/definition.ts';
 import { createRegistry } from '../../src/core/tool/registry.ts';
 import { maskForOwners } from '../../src/gateway/owned-answers.ts';
 import { caller, echo } from '../fixtures/engine.ts';
+import { startedRun } from '../fixtures/started-run.ts';
 
 const WORD = 'Summer2026!';
 const SENT = 'Winter2025?';
@@ -38,7 +39,10 @@ const run: RunResult = {
 function setup(behaviour: (request: CallRequest) => RunResult) {
   const redactor = createRedactor();
   const registry = createRegistry({ tools: [echo], riskCeiling: () => 'active', isEnabled: () => true });
-  const engine = maskForOwners({ call: async (request) => behaviour(request) }, { registry, redactor });
+  const engine = maskForOwners(
+    { start: async (request) => startedRun(Promise.resolve(request).then(behaviour)) },
+    { registry, redactor },
+  );
   redactor.keepFound(caller.id, WORD);
   const events: ToolEvent[] = [];
   const call = (principal: Principal, over: Partial<CallRequest> = {}) =>

@@ -61,6 +61,8 @@ export function textTool(name: string, binary: string, over: Partial<AnyTool> = 
     targets: () => [],
     grammar: { options: {}, operands: /[a-zA-Z0-9/._-]{1,200}/ },
     argv: ({ word }) => (word === undefined ? [] : [word]),
+    findings: () => [],
+    coverage: () => ({ areas: [], missing: [] }),
     parse: () => {
       let text = '';
       const stdout = (chunk: Buffer) => void (text += chunk.toString('utf8'));

@@ -98,6 +98,7 @@ export async function startGateway(lab: Lab, wishes: GatewayWishes = {}): Promis
   rmSync(log, { force: true });
   const env = {
     SALLYPORT_CONFIG: config,
+    SALLYPORT_HEALTH_MAX_EVENT_LOOP_LAG_MS: '60000',
     SALLYPORT_DATA_DIR: dataDir,
     SALLYPORT_PORT: '0',
     SALLYPORT_USER: labUser(number),

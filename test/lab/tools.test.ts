@@ -55,7 +55,7 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
     it(`${tool} ${name} (MCP 2025-11-25)`, async (t) => {
       const { client } = await connectLegacy(t, new URL(`${gateway.url}/mcp`), { key: gateway.key });
       await client.listTools();
-      const call = { name: tool, arguments: input(lab.user.name) };
+      const call = { name: tool, arguments: { ...input(lab.user.name), run: { maxTokens: 20_000 } } };
       const answer = await unlessLost(
         tool,
         () => client.callTool(call, undefined, { timeout: 120_000 }),
@@ -68,7 +68,7 @@ describe('the six tools through the running gateway', { skip, concurrency: 4 }, 
     it(`${tool} ${name} (MCP 2026-07-28)`, async (t) => {
       const { client } = await connectModern(t, new URL(`${gateway.url}/mcp`), { key: gateway.key });
       await client.listTools();
-      const call = { name: tool, arguments: input(lab.user.name) };
+      const call = { name: tool, arguments: { ...input(lab.user.name), run: { maxTokens: 20_000 } } };
       const answer = await unlessLost(
         tool,
         () => client.callTool(call, { timeout: 120_000 }),

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ErrorBody } from '../../schemas/error.ts';
 import type { Scope } from '../../src/core/auth/types.ts';
-import { createAnswers, type ToolAnswer } from '../../src/mcp/answers.ts';
+import { createAnswers } from '../../src/mcp/answers.ts';
+import type { ToolAnswer } from '../../src/mcp/run-answer.ts';
 import type { Caller } from '../../src/mcp/exchange.ts';
 import { FakeEngine } from '../fixtures/mcp/engine.ts';
 import { FakeLog, HandClock } from '../fixtures/mcp/gateway.ts';
-import { FakeRegistry } from '../fixtures/mcp/tools.ts';
+import { FakeRegistry, FIXTURE_TOOLS } from '../fixtures/mcp/tools.ts';
 import { createRedactor } from '../../src/core/redaction/redactor.ts';
 
 function setUp(pageSize = 2) {
@@ -16,6 +17,8 @@ function setUp(pageSize = 2) {
   const answers = createAnswers({
     registry,
     runs,
+    history: runs.history,
+    inlineWaitMs: () => 60_000,
     log,
     clock: new HandClock(),
     version: '1',
@@ -142,9 +145,21 @@ test('an unknown tool looks the same as a known one to a key that may not run an
   }
 });
 
+test('a security tool under the name of a run tool refuses to be served', () => {
+  const runs = new FakeEngine();
+  const taken = FIXTURE_TOOLS.map((each) => (each.name === 'slow' ? { ...each, name: 'run_list' } : each));
+  const parts = { registry: new FakeRegistry(taken), runs, history: runs.history, inlineWaitMs: () => 1 };
+  const rest = { log: new FakeLog(), clock: new HandClock(), version: '1', redactor: createRedactor() };
+  assert.throws(() => createAnswers({ ...parts, ...rest, progressIntervalMs: () => 1 }), {
+    code: 'ERR_CONFIG_INVALID',
+  });
+});
+
 test('whatever breaks inside the answers reaches a client as one fixed sentence, its text goes to the log only', async () => {
   const broken = { redactValue: () => assert.fail('hunter2') };
-  const parts = { registry: new FakeRegistry(), runs: new FakeEngine(), log: new FakeLog(), clock: new HandClock() };
+  const runs = new FakeEngine();
+  const at = { history: runs.history, inlineWaitMs: () => 1 };
+  const parts = { registry: new FakeRegistry(), runs, ...at, log: new FakeLog(), clock: new HandClock() };
   const answers = createAnswers({ ...parts, version: '1', redactor: broken, progressIntervalMs: () => 1 });
   await assert.rejects(
     answers.callTool({ name: 'nowhere', arguments: {} }, { caller: alice, signal }),

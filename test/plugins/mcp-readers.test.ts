@@ -14,6 +14,7 @@ import {
   until,
 } from '../fixtures/mcp/clients.ts';
 import { startTestGateway } from '../fixtures/mcp/gateway.ts';
+import { FakeRegistry, FIXTURE_TOOLS } from '../fixtures/mcp/tools.ts';
 
 const withToken = (params: Record<string, unknown>) => ({ ...params, _meta: { progressToken: 'token' } });
 const slowCall = (key: string) => withToken({ name: 'slow', arguments: { key } });
@@ -48,11 +49,13 @@ for (const era of ['older', 'newer']) {
   });
 
   test(`a client of the ${era} era that leaves its answer unread is let go`, async (t) => {
-    const { url, responses, app } = await startTestGateway(t, { stallMs: 200 });
-    const params = { name: 'big', arguments: { entries: 60_000 } };
-    const { body, headers } = modern(1, 'tools/call', params);
+    // No run's answer is larger than the buffers of a socket; a list can be.
+    const huge = FIXTURE_TOOLS.slice(0, 1).map((tool) => ({ ...tool, description: 'x'.repeat(24_000_000) }));
+    const options = { stallMs: 200, registry: new FakeRegistry(huge) };
+    const { url, responses, app } = await startTestGateway(t, options);
+    const { body, headers } = modern(1, 'tools/list', {});
     const session = era === 'older' ? await openSession(url) : headersOf('alice', headers);
-    const { response } = await postUnread(url, era === 'older' ? rpc(1, 'tools/call', params) : body, session);
+    const { response } = await postUnread(url, era === 'older' ? rpc(1, 'tools/list', {}) : body, session);
     const closed = new Promise((resolve) => response.once('close', resolve));
     const raw = responses.at(-1);
     await until(() => raw?.destroyed === true);
@@ -111,13 +114,19 @@ test('a client that left before its request was handled leaves nothing behind', 
   });
 });
 
-test('a long result is whole as structured content and short as text', async (t) => {
+test('a long result is shortened as structured content and as text, and both say so', async (t) => {
   const { url } = await startTestGateway(t);
   const answer = await messagesOf(await post(url, toolCall(1, 'big', { entries: 5000 }), await openSession(url)));
   const { result } = answer.at(-1) as {
-    result: { content: { text: string }[]; structuredContent: { result: { hosts: [] } } };
+    result: {
+      content: { text: string }[];
+      structuredContent: { result: { hosts: [] }; shortened: { path: string; kind: string; omitted: number }[] };
+    };
   };
-  assert.equal(result.structuredContent.result.hosts.length, 5000);
+  const { hosts } = result.structuredContent.result;
+  assert.ok(hosts.length > 0);
+  const [cut] = result.structuredContent.shortened.filter(({ kind }) => kind === 'items');
+  assert.deepEqual(cut, { path: 'hosts', kind: 'items', omitted: 5000 - hosts.length });
   const [content] = result.content;
   assert.ok((content?.text.length ?? 0) < 16_000);
   assert.match(content?.text ?? '', /hosts: 5000/);

@@ -53,10 +53,12 @@ test('a client that leaves ends the process and frees its place', async (t) => {
     const state = (await app.inject({ url: '/v1/tools/sleep', headers })).json() as { active: number };
     return state.active === 0;
   });
-  const stats = (await app.inject({ url: '/v1/stats', headers })).json() as {
-    tools: { tool: string; counts: Record<string, number> }[];
-  };
-  assert.equal(stats.tools.find((entry) => entry.tool === 'sleep')?.counts['cancelled'], 1);
+  await until(async () => {
+    const stats = (await app.inject({ url: '/v1/stats', headers })).json() as {
+      tools: { tool: string; counts: Record<string, number> }[];
+    };
+    return stats.tools.find((entry) => entry.tool === 'sleep')?.counts['cancelled'] === 1;
+  });
   assert.equal((await post(fixture, 'sleep', { input: { seconds: 0 } })).statusCode, 200);
 });
 

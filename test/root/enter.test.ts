@@ -37,14 +37,14 @@ test('what an older version left to root is taken over, links in it are not foll
   const place = directory(t);
   const [data, outside] = [join(place, 'data'), join(place, 'outside')];
   mkdirSync(data, { mode: 0o700 });
-  writeFileSync(join(data, 'keys.json'), '{}', { mode: 0o600 });
+  writeFileSync(join(data, 'sallyport.db'), '{}', { mode: 0o600 });
   writeFileSync(outside, 'of root');
   symlinkSync(outside, join(data, 'log'));
   const { code, stdout, stderr } = prepare(data);
   assert.equal(code, 0, stderr);
   assert.equal(stdout, `${UID}\n`);
   assert.equal(statSync(data).uid, UID);
-  assert.equal(statSync(join(data, 'keys.json')).uid, UID);
+  assert.equal(statSync(join(data, 'sallyport.db')).uid, UID);
   assert.equal(statSync(outside).uid, 0);
 });
 
@@ -60,7 +60,7 @@ const REFUSED: Readonly<Record<string, (data: string) => void>> = {
   "no gateway's files": (data) => writeFileSync(join(data, 'passwd'), ''),
   'hard links': (data) => {
     writeFileSync(join(data, '..', 'shadow'), '');
-    writeFileSync(join(data, 'keys.json'), '{}');
+    writeFileSync(join(data, 'sallyport.db'), '{}');
     linkSync(join(data, '..', 'shadow'), join(data, 'other'));
   },
   'chown -hR 64280:64280': (data) => chownSync(data, 64_281, 64_281),

@@ -33,7 +33,7 @@ test('as root, up starts a gateway that is another user without any right, and e
   assert.ok(readFileSync(`/proc/${pid()}/cmdline`, 'utf8').split('\0').includes('--disable-sigusr1'));
 
   const uid = Number(statusOf(pid())['Uid']?.split('\t')[0]);
-  for (const name of ['.', 'first-key', 'keys.json', 'log', 'pid']) {
+  for (const name of ['.', 'first-key', 'sallyport.db', 'log', 'pid']) {
     const { uid: owner, mode } = statSync(join(dataDir, name));
     assert.equal(owner, uid, name);
     assert.equal(mode & 0o077, 0, name);
@@ -43,7 +43,7 @@ test('as root, up starts a gateway that is another user without any right, and e
   assert.match(status.stdout, /^health: /m, status.stderr);
   const made = await run(['keys', 'create', 'later', '--scope', 'tools:read', '--json']);
   assert.equal(made.code, 0, made.stderr);
-  assert.equal(statSync(join(dataDir, 'keys.json')).uid, uid);
+  assert.equal(statSync(join(dataDir, 'sallyport.db')).uid, uid);
   const { key } = JSON.parse(made.stdout) as { key: string };
   const address = readFileSync(join(dataDir, 'address'), 'utf8').trim();
   const answer = await fetch(`${address}/v1/tools`, { headers: { authorization: `Bearer ${key}` } });

@@ -12,20 +12,22 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { type TestContext, after, test } from 'node:test';
 import { createAuthenticator, createKey } from '../../src/core/auth/keys.ts';
 import { SCOPES } from '../../src/core/auth/types.ts';
 import { systemClock as clock } from '../../src/core/clock.ts';
 import { ensureFirstKey } from '../../src/store/first-key.ts';
-import { createKeyFile } from '../../src/store/key-file.ts';
+import { openStore } from '../../src/store/store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sallyport-first-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 const refused = { code: 'ERR_CONFIG_INVALID' };
 
-function setup() {
+async function setup(t: TestContext) {
   const dataDir = mkdtempSync(join(root, 'd-'));
-  const store = createKeyFile(dataDir);
+  const opened = await openStore(dataDir);
+  t.after(() => opened.close());
+  const store = opened.keys;
   const authenticator = createAuthenticator({ store, clock });
   const bootstrap = join(dataDir, 'bootstrap');
   const ensure = (input: { loopback?: boolean; bootstrapKeyFile?: string } = {}) =>
@@ -37,8 +39,8 @@ function setup() {
   return { dataDir, store, authenticator, ensure, bootstrap, writeBootstrap };
 }
 
-test('on loopback the first start makes one key with every scope and writes it to a private file', async () => {
-  const { dataDir, store, authenticator, ensure } = setup();
+test('on loopback the first start makes one key with every scope and writes it to a private file', async (t) => {
+  const { dataDir, store, authenticator, ensure } = await setup(t);
   const made = await ensure();
   assert.equal(made.kind, 'made');
   const path = join(dataDir, 'first-key');
@@ -49,8 +51,8 @@ test('on loopback the first start makes one key with every scope and writes it t
   assert.equal((await store.list()).length, 1);
 });
 
-test('beyond loopback without a key the gateway does not start', async () => {
-  const { dataDir, store, ensure } = setup();
+test('beyond loopback without a key the gateway does not start', async (t) => {
+  const { dataDir, store, ensure } = await setup(t);
   await assert.rejects(ensure({ loopback: false }), refused);
   assert.equal(existsSync(join(dataDir, 'first-key')), false);
   const { record } = createKey({ name: 'a', scopes: ['tools:read'], clock });
@@ -60,8 +62,8 @@ test('beyond loopback without a key the gateway does not start', async () => {
   await assert.rejects(ensure({ loopback: false }), refused);
 });
 
-test('a restart does not undo the revocation of every key', async () => {
-  const { store, ensure } = setup();
+test('a restart does not undo the revocation of every key', async (t) => {
+  const { store, ensure } = await setup(t);
   const made = await ensure();
   assert.ok(made.kind === 'made');
   await store.revoke(made.id, clock.now());
@@ -69,8 +71,8 @@ test('a restart does not undo the revocation of every key', async () => {
   assert.equal((await store.list()).length, 1);
 });
 
-test('a link planted as first-key is not followed', async () => {
-  const { dataDir, ensure } = setup();
+test('a link planted as first-key is not followed', async (t) => {
+  const { dataDir, ensure } = await setup(t);
   const victim = join(dataDir, 'victim');
   writeFileSync(victim, 'keep');
   symlinkSync(victim, join(dataDir, 'first-key'));
@@ -78,8 +80,8 @@ test('a link planted as first-key is not followed', async () => {
   assert.equal(readFileSync(victim, 'utf8'), 'keep');
 });
 
-test('the operator gives the first key by a file; a new content revokes the old key', async () => {
-  const { authenticator, ensure, bootstrap, writeBootstrap } = setup();
+test('the operator gives the first key by a file; a new content revokes the old key', async (t) => {
+  const { authenticator, ensure, bootstrap, writeBootstrap } = await setup(t);
   const [one, two] = [randomBytes(32).toString('base64url'), randomBytes(32).toString('base64url')];
   writeBootstrap(`${one}\n`);
   assert.equal((await ensure({ loopback: false, bootstrapKeyFile: bootstrap })).kind, 'registered');
@@ -93,8 +95,8 @@ test('the operator gives the first key by a file; a new content revokes the old 
   await assert.rejects(ensure({ bootstrapKeyFile: bootstrap }), refused);
 });
 
-test('weak, exposed and unreadable bootstrap files are refused, and no message repeats the key', async () => {
-  const { dataDir, ensure, bootstrap, writeBootstrap } = setup();
+test('weak, exposed and unreadable bootstrap files are refused, and no message repeats the key', async (t) => {
+  const { dataDir, ensure, bootstrap, writeBootstrap } = await setup(t);
   const good = randomBytes(32).toString('base64url');
   const cases: [string, number][] = [
     ['', 0o600],

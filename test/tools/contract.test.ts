@@ -7,12 +7,14 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import * as fc from 'fast-check';
 import { isAbove, RISKS } from '../../schemas/risk.ts';
 import { reachOf } from '../../src/core/execution/reach.ts';
+import { fingerprintOf } from '../../src/core/findings/fingerprint.ts';
 import { guardArgv } from '../../src/core/tool/argv-guard.ts';
 import { definitionFaults } from '../../src/core/tool/definition-faults.ts';
 import { callerSchema } from '../../src/core/tool/input-schema.ts';
 import type { RegisteredTool } from '../../src/core/tool/registry-types.ts';
 import { acceptsString, arbitraryOf, walkSchema } from './schema-arbitrary.ts';
-import { isRefusal, type Prepared, prepare, registeredTools, TOOLS_DIRECTORY } from './under-test.ts';
+import { concluded } from './drafts.ts';
+import { isRefusal, type Prepared, prepare, registeredTools, samplesOf, TOOLS_DIRECTORY } from './under-test.ts';
 
 const TOOLS = await registeredTools();
 const RESOLVES = { 'web.lab.internal': '10.77.0.10', 'db.lab.internal': '10.77.0.11', 'lab.internal': '10.77.0.10' };
@@ -186,6 +188,41 @@ for (const tool of TOOLS) {
       });
       for (const path of definition.readBack ?? []) assert.doesNotMatch(path, /^\/|\.\./);
     });
+  });
+}
+
+for (const tool of TOOLS) {
+  const { definition } = tool;
+
+  describe(`the findings of ${definition.name}`, () => {
+    for (const example of definition.examples) {
+      it(`are sound, repeatable, told while it runs, and free of secrets for "${example.title}"`, async () => {
+        const around = { raw: example.raw ?? false, resolves: example.resolves ?? {} };
+        const call = await prepare(tool, example.input, around);
+        let found = 0;
+        for (const { stdout, stderr, files } of await samplesOf(definition.name)) {
+          const { drafts, live, kept, shown } = concluded(tool, call, {
+            stdout: [stdout],
+            stderr: [stderr],
+            end: { files },
+          });
+          found += drafts.length;
+          const final = new Set(drafts.map(fingerprintOf));
+          for (const draft of live) assert.ok(final.has(fingerprintOf(draft)), `told and not found: ${draft.title}`);
+          for (const secret of kept) assert.ok(!shown.includes(secret), 'a secret came through');
+        }
+        assert.ok(found > 0, 'no recorded output has a finding');
+      });
+
+      it(`cover nothing when nothing was seen for "${example.title}"`, async () => {
+        const around = { raw: example.raw ?? false, resolves: example.resolves ?? {} };
+        const call = await prepare(tool, example.input, around);
+        const end = { ending: 'cancelled', exitCode: null } as const;
+        const { drafts, coverage } = concluded(tool, call, { stdout: [], end });
+        assert.deepEqual([drafts, coverage.areas], [[], []]);
+        assert.ok(coverage.missing.length > 0, 'it does not say what it left out');
+      });
+    }
   });
 }
 

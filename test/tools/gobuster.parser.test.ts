@@ -111,7 +111,7 @@ suite('gobuster output', () => {
     const { events } = read('dir', { stderr: Buffer.from('\r\x1b[2KProgress: 4\r\x1b[2KProgress: 99[ERROR] x [!] y') });
     assert.deepEqual(events, [
       { kind: 'progress', done: 4, total: 10, percent: 40 },
-      { kind: 'progress', done: 99, total: 10, percent: 100 },
+      { kind: 'progress', done: 99, total: 10, percent: 100, ratePerSecond: 190, etaSeconds: 0 },
     ]);
   });
 

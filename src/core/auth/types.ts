@@ -2,6 +2,11 @@
 export const SCOPES = [
   'tools:read',
   'runs:execute',
+  'runs:read',
+  'runs:read:all',
+  'runs:cancel',
+  'runs:cancel:all',
+  'findings:read',
   'secrets:read',
   'admin:tools',
   'admin:config',
@@ -53,8 +58,13 @@ export interface SecretRecord {
 
 /** Where found secrets are kept, apart from results. */
 export interface SecretStore {
-  /** Synchronous and durable when it returns: a parser calls it in the middle of a stream. Returns the reference. */
-  keep(secret: Omit<SecretRecord, 'id' | 'createdAt'>): string;
+  /**
+   * Returns the reference at once, because a parser calls it in the middle of a stream; whoever shows the reference
+   * waits for `kept` before, which rejects with ERR_STORE_UNAVAILABLE when the secret is not durable.
+   */
+  keep(secret: Omit<SecretRecord, 'id' | 'createdAt'>): { readonly id: string; readonly kept: Promise<void> };
+  /** Every kept secret, newest first, at most `limit`: what must be masked after a restart too. */
+  recent(limit: number): Promise<readonly SecretRecord[]>;
   /** Undefined when there is none of that id. */
   read(id: string): Promise<SecretRecord | undefined>;
 }

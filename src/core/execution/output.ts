@@ -2,13 +2,14 @@ import type { StreamAccount } from './types.ts';
 
 /** One output stream of a run: hands on what lies under the cap, counts all, keeps nothing. */
 export interface OutputMeter {
-  take(chunk: Buffer): void;
+  /** Passes on what the listener returned. */
+  take(chunk: Buffer): Promise<void> | void;
   account(): StreamAccount;
 }
 
 export interface OutputMeterOptions {
   readonly cap: number;
-  readonly onChunk: (chunk: Buffer) => void;
+  readonly onChunk: (chunk: Buffer) => Promise<void> | void;
   /** Called once, when the first byte beyond the cap came. */
   readonly onCap?: () => void;
 }
@@ -19,10 +20,11 @@ export function createOutputMeter(options: OutputMeterOptions): OutputMeter {
   let passed = 0;
   let truncated = false;
   let isListening = true;
-  const pass = (chunk: Buffer): void => {
+  const pass = (chunk: Buffer): Promise<void> | void => {
     try {
-      options.onChunk(chunk);
+      const busy = options.onChunk(chunk);
       passed += chunk.length;
+      return busy;
     } catch {
       // A listener that throws has lost output; "complete" would be a lie from here on.
       isListening = false;
@@ -33,10 +35,12 @@ export function createOutputMeter(options: OutputMeterOptions): OutputMeter {
     take(chunk) {
       bytes += chunk.length;
       const room = options.cap - passed;
-      if (isListening && room > 0) pass(chunk.length <= room ? chunk : chunk.subarray(0, room));
-      if (bytes <= options.cap || truncated) return;
-      truncated = true;
-      options.onCap?.();
+      const busy = isListening && room > 0 ? pass(chunk.length <= room ? chunk : chunk.subarray(0, room)) : undefined;
+      if (bytes > options.cap && !truncated) {
+        truncated = true;
+        options.onCap?.();
+      }
+      return busy;
     },
     account: () => ({ bytes, truncated }),
   };

@@ -198,7 +198,7 @@ function createMeters({ command, channels }: RunTask, onCap: () => void): Meters
       cap: limits.stderrBytes,
       onChunk: (chunk) => {
         if (stderrStart.length < STDERR_START_BYTES) stderrStart += chunk.toString('latin1', 0, STDERR_START_BYTES);
-        channels.onStderr(chunk);
+        return channels.onStderr(chunk);
       },
     }),
     stderrStart: () => stderrStart,

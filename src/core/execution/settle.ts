@@ -5,7 +5,7 @@ import { signalGroup, signalProcess } from './signal.ts';
 import type { StartedProcess } from './spawn.ts';
 import { endTree } from './tree.ts';
 import type { Execution } from './types.ts';
-import { within } from './within.ts';
+import { within } from '../within.ts';
 
 /** Why the gateway ends a run before it ends by itself. */
 export type Decision = 'timed_out' | 'cancelled' | 'output_cap';

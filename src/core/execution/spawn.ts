@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { type ChainStatus, createStatusReader } from './status-lines.ts';
-import { within } from './within.ts';
+import { within } from '../within.ts';
 
 /** Times that the quiet time is waited for at most. */
 const DRAIN_ROUNDS = 3;
@@ -19,8 +20,9 @@ export interface ProcessSpec {
   readonly hasLifeline: boolean;
   /** Descriptors of our own process that are not close-on-exec. */
   readonly strayDescriptors: readonly number[];
-  onStdout(chunk: Buffer): void;
-  onStderr(chunk: Buffer): void;
+  /** What returns a promise gets nothing more of this stream until it has settled. */
+  onStdout(chunk: Buffer): Promise<void> | void;
+  onStderr(chunk: Buffer): Promise<void> | void;
 }
 
 /** `text` goes through a pipe, `descriptor` is handed over as it is; without either it reads the end at once. */
@@ -125,16 +127,21 @@ function holdLifeline(child: ChildProcess, { hasLifeline }: ProcessSpec): Lifeli
 
 function follow(child: ChildProcess, spec: ProcessSpec): (quietMs: number) => Promise<boolean> {
   let chunks = 0;
+  /** Settles when the listeners have taken what they were given. */
+  let taken: Promise<unknown> = Promise.resolve();
+  const take = (stream: Readable | null, listener: (chunk: Buffer) => Promise<void> | void) =>
+    stream?.on('data', (chunk: Buffer) => {
+      chunks += 1;
+      const busy = listener(chunk);
+      if (busy === undefined) return;
+      stream.pause();
+      const goOn = () => void stream.resume();
+      taken = Promise.all([taken, busy.then(goOn, goOn)]);
+    });
   const streams = [child.stdout, child.stderr].flatMap((stream) => (stream === null ? [] : [stream]));
   const closed = Promise.all(streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
-  child.stdout?.on('data', (chunk: Buffer) => {
-    chunks += 1;
-    spec.onStdout(chunk);
-  });
-  child.stderr?.on('data', (chunk: Buffer) => {
-    chunks += 1;
-    spec.onStderr(chunk);
-  });
+  take(child.stdout, (chunk) => spec.onStdout(chunk));
+  take(child.stderr, (chunk) => spec.onStderr(chunk));
   // A reader that went away (EPIPE, ECONNRESET) is the tool's business; its exit tells.
   for (const stream of [child.stdin, ...streams]) stream?.on('error', () => undefined);
   return async (quietMs) => {
@@ -145,6 +152,8 @@ function follow(child: ChildProcess, spec: ProcessSpec): (quietMs: number) => Pr
       round < DRAIN_ROUNDS && before !== chunks && !streams.every(({ closed }) => closed);
       round += 1
     ) {
+      // What our own listeners hold up is not silence.
+      await taken;
       before = chunks;
       await Promise.race([closed, sleep(quietMs, undefined, { ref: false })]);
     }

@@ -81,9 +81,12 @@ export interface ExecutionLimits {
 
 /** Where output and the request to stop meet the running process. */
 export interface ExecutionChannels {
-  /** Called with each chunk up to the cap; the buffer may be reused after the call returns. */
-  onStdout(chunk: Buffer): void;
-  onStderr(chunk: Buffer): void;
+  /**
+   * Called with each chunk up to the cap; the buffer may be reused after the call returns. What returns a promise gets
+   * nothing more of this stream until it has settled: the process waits on its full pipe.
+   */
+  onStdout(chunk: Buffer): Promise<void> | void;
+  onStderr(chunk: Buffer): Promise<void> | void;
   /** Aborting it ends the whole process tree. */
   readonly signal: AbortSignal;
 }

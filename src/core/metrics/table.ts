@@ -92,6 +92,24 @@ export const METRICS = {
   sallyport_mcp_requests_total: { kind: 'counter', help: 'MCP requests by era and method.', labels: ['era', 'method'] },
   sallyport_mcp_sessions: { kind: 'gauge', help: 'Open sessions of the older MCP era.', labels: [] },
   sallyport_event_streams: { kind: 'gauge', help: 'Open Server-Sent Events streams of /v1/events.', labels: [] },
+  sallyport_run_event_streams: { kind: 'gauge', help: 'Open Server-Sent Events streams of single runs.', labels: [] },
+  sallyport_runs_recovered_total: {
+    kind: 'counter',
+    help: 'Runs that an earlier life of the gateway left unfinished, by what became of them.',
+    labels: ['state'],
+  },
+  sallyport_findings_total: {
+    kind: 'counter',
+    help: 'Findings of ended runs.',
+    labels: ['tool', 'severity'],
+  },
+  sallyport_store_failures_total: {
+    kind: 'counter',
+    help: 'Writes that the store refused, by kind.',
+    labels: ['kind'],
+  },
+  sallyport_store_bytes: { kind: 'gauge', help: 'Size of the database with its log.', labels: [] },
+  sallyport_output_swept_bytes_total: { kind: 'counter', help: 'Kept output removed by retention.', labels: [] },
   sallyport_event_loop_lag_seconds: {
     kind: 'gauge',
     help: 'Event-loop delay, 99th percentile of the last interval.',

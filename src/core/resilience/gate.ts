@@ -43,6 +43,26 @@ export interface Admission {
   readonly queuedMs: number;
 }
 
+/** Who asks for a place. */
+export interface Admittee {
+  readonly signal: AbortSignal;
+  /** Principal id: owners take turns. */
+  readonly owner: string;
+  /** It was admitted before, in an earlier life: the line may be full, but it may not be turned away. */
+  readonly isReturning?: boolean;
+}
+
+/** A place that is held or waited for. One of the two must be called. */
+export interface Admitted {
+  /**
+   * Runs the work once the place is there, and gives it back. Rejects with ERR_TOOL_CIRCUIT_OPEN (the circuit may have
+   * opened meanwhile), ERR_TOOL_BUSY, ERR_RUN_CANCELLED, ERR_SHUTTING_DOWN, or what the work throws.
+   */
+  run<T>(work: (admission: Admission) => Promise<T>): Promise<T>;
+  /** Nothing will run after all. */
+  leave(): void;
+}
+
 /** How full a tool is and how its circuit stands. */
 export interface GateState {
   readonly active: number;
@@ -53,10 +73,10 @@ export interface GateState {
 /** Room, circuit and time of every tool: the last door before a process starts. */
 export interface Gate {
   /**
-   * Runs the work when there is a place. Throws ERR_TOOL_CIRCUIT_OPEN (before it would wait, and again when the place
-   * is got), ERR_TOOL_BUSY, ERR_RUN_CANCELLED, ERR_SHUTTING_DOWN, or what the work throws.
+   * Takes a place, or a place in the line, at once. Throws ERR_TOOL_CIRCUIT_OPEN, ERR_TOOL_BUSY, ERR_RUN_CANCELLED or
+   * ERR_SHUTTING_DOWN when there is none.
    */
-  enter<T>(tool: string, call: { signal: AbortSignal }, work: (admission: Admission) => Promise<T>): Promise<T>;
+  admit(tool: string, call: Admittee): Admitted;
   /** Throws ERR_TOOL_CIRCUIT_OPEN when a call would be refused by the circuit now. */
   check(tool: string): void;
   state(tool: string): GateState;
@@ -83,14 +103,16 @@ export function createGate(options: GateOptions): Gate {
   const line = createWaitingLine({
     clock,
     maxWaitMs: () => processLimits.maxQueueWaitMs,
-    mayWait: (tool) =>
-      line.length() < processLimits.maxQueuedRuns && line.length(tool) < find(entries, tool).limits.maxQueued,
+    mayWait: (tool, isFirst) => {
+      const room = { all: processLimits.maxQueuedRuns, tool: find(entries, tool).limits.maxQueued };
+      return mayWait(room, { all: line.length(), tool: line.length(tool), isFirst });
+    },
     onChange: (tool) => recorder.gauge('sallyport_queue_depth', { tool }, line.length(tool)),
   });
   return {
-    async enter(tool, { signal }, work) {
+    admit(tool, call) {
       if (isClosed) throw shuttingDown();
-      return enter({ ...options, entry: find(entries, tool), everywhere, line }, signal, work);
+      return admit({ ...options, entry: find(entries, tool), everywhere, line }, call);
     },
     check: (tool) => find(entries, tool).breaker.assertAdmits(),
     state: (tool) => {
@@ -109,15 +131,28 @@ export function createGate(options: GateOptions): Gate {
       everywhere.resize(limits.maxConcurrentRuns);
       line.pump();
     },
-    onChange: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    onChange: (listener) => listen(listeners, listener),
     close: () => {
       isClosed = true;
       line.clear(shuttingDown);
     },
   };
+}
+
+function listen<L>(listeners: Set<L>, listener: L): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+interface Waiting {
+  readonly all: number;
+  readonly tool: number;
+}
+
+/** Attack: a line full of somebody else's calls. Who has none in it may always wait with one, where anybody may. */
+function mayWait(room: Waiting, waiting: Waiting & { readonly isFirst: boolean }): boolean {
+  if (room.all === 0 || room.tool === 0) return false;
+  return waiting.isFirst || (waiting.all < room.all && waiting.tool < room.tool);
 }
 
 interface Entry {
@@ -134,16 +169,45 @@ interface Passage extends GateOptions {
   readonly line: WaitingLine;
 }
 
-async function enter<T>(passage: Passage, signal: AbortSignal, work: (admission: Admission) => Promise<T>): Promise<T> {
-  const { entry, everywhere, line, recorder } = passage;
-  const { tool, seats, breaker } = entry;
+function admit(passage: Passage, call: Admittee): Admitted {
+  const { entry, line } = passage;
+  const { tool, breaker } = entry;
   breaker.assertAdmits();
-  const queuedMs = await line.wait({
+  const left = new AbortController();
+  const signal = AbortSignal.any([call.signal, left.signal]);
+  const place = line.join({
     tool,
+    owner: call.owner,
     signal,
     tryTake: () => tryTake(passage),
     busy: () => tooBusy(entry, line.length(tool)),
+    ...(call.isReturning === true ? { isReturning: true } : {}),
   });
+  // Whoever runs hears of it there; until then a rejection must not be an unhandled one.
+  place.catch(() => undefined);
+  return {
+    run: async (work) => use(passage, { queuedMs: await place, signal: call.signal }, work),
+    leave: () => {
+      left.abort();
+      place.then(
+        () => giveBack(passage),
+        () => undefined,
+      );
+    },
+  };
+}
+
+interface Got extends Admission {
+  readonly signal: AbortSignal;
+}
+
+async function use<T>(
+  passage: Passage,
+  { queuedMs, signal }: Got,
+  work: (admission: Admission) => Promise<T>,
+): Promise<T> {
+  const { entry, everywhere, recorder } = passage;
+  const { tool, seats, breaker } = entry;
   try {
     recorder.observe('sallyport_queue_wait_seconds', { tool }, queuedMs / 1000);
     // The place may have come in the same turn as the withdrawal.
@@ -151,11 +215,15 @@ async function enter<T>(passage: Passage, signal: AbortSignal, work: (admission:
     // The breaker asks again inside `run`: the circuit may have opened while the call waited.
     return await everywhere.use(() => seats.use(() => breaker.run(() => timed(passage, () => work({ queuedMs })))));
   } finally {
-    everywhere.release();
-    seats.release();
-    recorder.gauge('sallyport_runs_active', { tool }, seats.active);
-    line.pump();
+    giveBack(passage);
   }
+}
+
+function giveBack({ entry: { tool, seats }, everywhere, line, recorder }: Passage): void {
+  everywhere.release();
+  seats.release();
+  recorder.gauge('sallyport_runs_active', { tool }, seats.active);
+  line.pump();
 }
 
 function tryTake({ entry, everywhere, recorder }: Passage): boolean {

@@ -4,17 +4,28 @@ import { SallyportError } from '../errors.ts';
 /** One who waits: asks for a place, and is told how it went. */
 export interface Waiter {
   readonly tool: string;
+  /** Whose call it is: owners take turns. */
+  readonly owner: string;
   readonly signal: AbortSignal;
+  /** Waits however long the line is. */
+  readonly isReturning?: boolean;
   /** True when a place was taken for this call. */
   tryTake(): boolean;
   /** The refusal when the line is full or the wait too long. */
   busy(): SallyportError;
 }
 
-/** First come, first served, except that nobody waits for a place that only somebody else's tool lacks. */
+/**
+ * Owners take turns, and each owner's calls are served in the order in which they came, except that nobody waits for a
+ * place that only somebody else's tool lacks. Attack: one principal with a thousand waiting calls must not keep the
+ * others from their turn.
+ */
 export interface WaitingLine {
-  /** Resolves with the milliseconds waited once `tryTake` succeeded. Rejects with the refusal or ERR_RUN_CANCELLED. */
-  wait(waiter: Waiter): Promise<number>;
+  /**
+   * Takes a place or a place in the line at once, or throws the refusal. What it returns resolves with the milliseconds
+   * waited once `tryTake` succeeded, and rejects with the refusal or ERR_RUN_CANCELLED.
+   */
+  join(waiter: Waiter): Promise<number>;
   /** Gives freed places to those who wait. */
   pump(): void;
   length(tool?: string): number;
@@ -24,8 +35,8 @@ export interface WaitingLine {
 
 export interface WaitingLineOptions {
   readonly clock: Clock;
-  /** Calls that may wait, of one tool and in all; asked each time. */
-  readonly mayWait: (tool: string) => boolean;
+  /** Whether one more call of this tool may wait; `isFirst`: its owner has none waiting. Asked each time. */
+  readonly mayWait: (tool: string, isFirst: boolean) => boolean;
   readonly maxWaitMs: () => number;
   readonly onChange: (tool: string) => void;
 }
@@ -38,6 +49,8 @@ interface Entry extends Waiter {
 export function createWaitingLine(options: WaitingLineOptions): WaitingLine {
   const { clock } = options;
   const entries = new Set<Entry>();
+  /** Owners in the order in which they were served last: the first one's turn was longest ago. */
+  const turns = new Set<string>();
   const enqueue = (waiter: Waiter) =>
     new Promise<number>((resolve, reject) => {
       const since = clock.monotonic();
@@ -60,21 +73,44 @@ export function createWaitingLine(options: WaitingLineOptions): WaitingLine {
       options.onChange(waiter.tool);
     });
   return {
-    async wait(waiter) {
+    join(waiter) {
       if (waiter.signal.aborted) throw cancelled();
       // Nobody is overtaken: whoever waits now waits for a place that this call would also need, or for another tool's.
-      if (waiter.tryTake()) return 0;
-      if (!options.mayWait(waiter.tool)) throw waiter.busy();
+      if (waiter.tryTake()) return Promise.resolve(0);
+      const isFirst = ![...entries].some(({ owner }) => owner === waiter.owner);
+      if (waiter.isReturning !== true && !options.mayWait(waiter.tool, isFirst)) throw waiter.busy();
       return enqueue(waiter);
     },
     pump: () => {
-      for (const entry of entries) if (entry.tryTake()) entry.settle();
+      for (let served = serveNext(turns, entries); served; served = serveNext(turns, entries)) continue;
     },
     length: (tool) => (tool === undefined ? entries.size : [...entries].filter((each) => each.tool === tool).length),
     clear: (error) => {
       for (const entry of entries) entry.settle(error());
     },
   };
+}
+
+/** Serves one call of the owner whose turn was longest ago and for whom there is a place; false when nobody fits. */
+function serveNext(turns: Set<string>, entries: ReadonlySet<Entry>): boolean {
+  const waiting = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const own = waiting.get(entry.owner);
+    if (own === undefined) waiting.set(entry.owner, [entry]);
+    else own.push(entry);
+  }
+  for (const owner of turns) if (!waiting.has(owner)) turns.delete(owner);
+  // Who has never been served comes first.
+  const fresh = [...waiting.keys()].filter((owner) => !turns.has(owner));
+  for (const owner of [...fresh, ...turns]) {
+    const next = waiting.get(owner)?.find((entry) => entry.tryTake());
+    if (next === undefined) continue;
+    turns.delete(owner);
+    turns.add(owner);
+    next.settle();
+    return true;
+  }
+  return false;
 }
 
 function cancelled(): SallyportError {

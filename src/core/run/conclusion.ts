@@ -10,9 +10,14 @@ import { secretTexts } from './secret-texts.ts';
 
 /** How texts are made safe before they leave the engine. */
 export interface RunText {
-  /** Cleans and bounds everything that came from the target. */
-  cleanResult(result: unknown): CleanedResult;
-  cleanEvent(event: ToolEvent): ToolEvent;
+  /** Cleans and bounds everything that came from the target, masked before it is cut: no half of a secret stays. */
+  cleanResult(result: unknown, mask?: <T>(value: T) => T): CleanedResult;
+  /** The same for the message of an event; a draft in it is cleaned and masked where it becomes a finding. */
+  cleanEvent(event: ToolEvent, mask?: <T>(value: T) => T): ToolEvent;
+  /** Cleans one field of a finding. */
+  cleanField(text: string, maxLength: number): string;
+  /** Cleans some last lines of output. */
+  cleanTail(text: string): string;
   /** Makes what masks the given secrets and everything that looks like one: one for a run, because its secrets may be many. */
   masker(secrets: readonly string[], output: TSchema): <T>(value: T) => T;
 }
@@ -49,11 +54,24 @@ export function concludeRun(
 ): RunResult {
   const { execution, plan } = frame;
   if (execution.ending === 'not_started' || read.parsed === undefined) throw notStarted(plan, execution);
-  const verdict = judge(frame, read.parsed);
+  const verdict = judge(frame, { ...read.parsed, ...failureOf(frame, { ...read, parsed: read.parsed }) });
   const result = toRunResult(frame, { ...read, parsed: read.parsed, outcome: verdict.outcome });
   if (verdict.error === undefined) return result;
   const { code, message, trips } = verdict.error;
   throw new SallyportError(code, message, { details: { run: result }, trips });
+}
+
+const MAX_FAILURE = 300;
+
+/** A parser's sentence is ours, unless the parser put a word of the target or of the caller into it. */
+function failureOf(
+  { plan }: RunFrame,
+  { text, parsed }: { readonly text: RunText; readonly parsed: ParseOutcome<unknown> },
+): { readonly failure?: string } {
+  if (parsed.failure === undefined) return {};
+  const { definition } = plan.tool;
+  const mask = text.masker(secretTexts(definition, plan.input), definition.output);
+  return { failure: mask(text.cleanField(parsed.failure, MAX_FAILURE)) };
 }
 
 function judge({ plan, execution, timeoutTrips }: RunFrame, parsed: ParseOutcome<unknown>): Verdict {
@@ -126,7 +144,7 @@ function toRunResult(
   const { plan, execution, runId } = frame;
   const { definition } = plan.tool;
   const mask = read.text.masker(secretTexts(definition, plan.input), definition.output);
-  const cleaned = read.text.cleanResult(read.parsed.result);
+  const cleaned = read.text.cleanResult(read.parsed.result, mask);
   const whole = execution.ending === 'exited' && !execution.stdout.truncated;
   return {
     runId,

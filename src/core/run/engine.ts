@@ -1,223 +1,168 @@
-import { randomUUID } from 'node:crypto';
-import type { Outcome, RunOptions, RunResult } from '../../../schemas/run.ts';
-import type { Principal } from '../auth/types.ts';
-import type { Clock } from '../clock.ts';
+import { createHmac, randomUUID } from 'node:crypto';
+import type { RunOptions } from '../../../schemas/run.ts';
 import { SallyportError, toSallyportError } from '../errors.ts';
-import type { ExecutionLimits, Executor } from '../execution/types.ts';
-import type { Log, LogEvent } from '../log.ts';
-import type { Recorder } from '../metrics/table.ts';
-import { makePlan, type Plan, type PlanSources } from '../plan/plan.ts';
-import type { Stats } from '../stats/stats.ts';
-import type { ToolContext, ToolEvent } from '../tool/definition.ts';
-import type { RegisteredTool, Registry } from '../tool/registry-types.ts';
-import { concludeRun, type RunFrame, type RunText } from './conclusion.ts';
-import { outcomeOf, ruleOf } from './outcome.ts';
-import { startParser } from './parser.ts';
+import { canonicalJson } from '../findings/fingerprint.ts';
+import { makePlan } from '../plan/plan.ts';
+import type { IdempotencyKey, StoredEvent } from '../store/types.ts';
+import type { RegisteredTool } from '../tool/registry-types.ts';
+import { accountFailure } from './account.ts';
+import { checkOffered, type PlanSource } from './current-plan.ts';
+import type { EngineParts } from './engine-parts.ts';
+import { storeEnds, type UnstoredEnds } from './end-stored.ts';
+import { openJournal } from './journal.ts';
+import { createLiveRun, createLiveRuns, type LiveRun, type LiveRuns } from './live-runs.ts';
+import { live } from './live.ts';
+import { queuedRecord } from './record.ts';
+import { recoverRuns } from './recovery.ts';
+import { replayOf } from './replay.ts';
+import { keepOwned } from './owned-secrets.ts';
 import { createTimeoutLedger, type TimeoutLedger } from './timeout-ledger.ts';
-import type { CallRequest, RunEngine } from './types.ts';
+import type { CallRequest, RunEngine, StartedRun } from './types.ts';
 
-/** The room in which a call waits for its turn; see src/core/resilience. */
-export interface Gate {
-  enter<T>(
-    tool: string,
-    options: { readonly signal: AbortSignal },
-    work: (admission: { readonly queuedMs: number }) => Promise<T>,
-  ): Promise<T>;
+/** The engine with what only the gateway and the history may do. */
+export interface RunMachine extends RunEngine {
+  /** The runs of this process that have not ended. */
+  readonly runs: LiveRuns;
+  /**
+   * Settles what an earlier life left: running ones are lost, waiting ones whose caller had left wait again, the others
+   * are cancelled. Resolves once all of it is stored.
+   */
+  recover(): Promise<void>;
+  /** Resolves when every run has ended and its end is stored as far as it can be; before the store is let go of. */
+  settle(): Promise<void>;
 }
 
-/** Everything the engine stands on; it has no globals of its own. */
-export interface EngineParts {
-  readonly registry: Registry;
-  readonly plans: PlanSources;
-  readonly gate: Gate;
-  readonly executor: Executor;
-  readonly limits: (tool: RegisteredTool) => ExecutionLimits;
-  readonly keepSecret: (secret: { owner: string; runId: string; tool: string; kind: string; value: string }) => string;
-  readonly text: RunText;
-  readonly clock: Clock;
-  readonly recorder: Recorder;
-  readonly stats: Stats;
-  readonly log: Log;
-}
+/** What every part of the engine shares. */
+export type Engine = EngineParts & {
+  readonly timeouts: TimeoutLedger;
+  readonly runs: LiveRuns;
+  readonly unstored: UnstoredEnds;
+};
 
 /** Makes the one engine that every channel calls. */
-export function createRunEngine(parts: EngineParts): RunEngine {
-  const engine: Engine = { ...parts, timeouts: createTimeoutLedger() };
-  return { call: (request) => call(engine, request) };
+export function createRunEngine(parts: EngineParts): RunMachine {
+  const engine: Engine = { ...parts, timeouts: createTimeoutLedger(), runs: createLiveRuns(), unstored: new Set() };
+  const start = (request: CallRequest) => startRun(engine, request);
+  return {
+    start,
+    call: async (request) => (await start(request)).ended,
+    runs: engine.runs,
+    recover: () => recoverRuns(engine),
+    settle: async () => {
+      await engine.runs.idle();
+      await storeEnds(engine.unstored);
+    },
+  };
 }
 
-type Engine = EngineParts & { readonly timeouts: TimeoutLedger };
-
-async function call(parts: Engine, request: CallRequest): Promise<RunResult> {
-  const tool = parts.registry.get(request.tool);
+async function startRun(engine: Engine, request: CallRequest): Promise<StartedRun> {
+  const tool = engine.registry.get(request.tool);
   const runId = randomUUID();
   try {
-    const result = await admitAndRun(parts, { request, tool, runId });
-    account(parts, { tool, result, code: 'OK' });
-    return result;
+    const idempotency = idempotencyOf(engine, request);
+    const known = idempotency && (await engine.store.runs.byKey(request.principal.id, idempotency.key));
+    if (idempotency !== undefined && known !== undefined && !(await wasWithdrawn(engine, known.runId))) {
+      if (known.digest !== idempotency.digest) throw conflict();
+      return await replayOf(engine, known.runId);
+    }
+    return await admitAndStore(engine, { request, tool, runId, idempotency });
   } catch (thrown) {
     const error = toSallyportError(thrown);
-    accountFailure(parts, { tool, error, request, runId });
+    accountFailure(engine, { tool: tool.definition.name, error, request, runId });
     throw error;
   }
+}
+
+/** Nothing ran under this id: the same call may be made again, and the store gives its key to the new run. */
+async function wasWithdrawn({ store }: Engine, runId: string): Promise<boolean> {
+  const run = await store.runs.get(runId);
+  return run?.state === 'cancelled' && run.startedAt === null;
 }
 
 interface Call {
   readonly request: CallRequest;
   readonly tool: RegisteredTool;
   readonly runId: string;
+  readonly idempotency: IdempotencyKey | undefined;
 }
 
-/** The request's path: offered? input? plan? room? (plan again when it waited) run. */
-async function admitAndRun(parts: Engine, call: Call): Promise<RunResult> {
-  const { request, tool, runId } = call;
+/** The request's path: offered? input? plan? room? stored. From there on it is a run, whatever its caller does. */
+async function admitAndStore(engine: Engine, call: Call): Promise<StartedRun> {
+  const { request, tool, runId, idempotency } = call;
   checkOffered(tool);
-  const { input, run } = tool.validate(request.input, request.run);
-  const keepSecret = ownedSecrets(parts, { tool, runId, owner: request.principal });
-  const plan = await makePlan(parts.plans, { tool, input, run, keepSecret });
-  const queuedAt = parts.clock.monotonic();
-  const again = { name: tool.definition.name, input, run, keepSecret };
-  return parts.gate.enter(tool.definition.name, { signal: request.signal }, async ({ queuedMs }) => {
-    const current = await currentPlan(parts, { plan: queuedMs > 0 ? undefined : plan, again });
-    const waited = Math.max(queuedMs, Math.round(parts.clock.monotonic() - queuedAt));
-    return execute(parts, { runId, plan: current, queuedMs: queuedMs > 0 ? waited : 0, request });
-  });
-}
-
-interface Again {
-  readonly name: string;
-  readonly input: Record<string, unknown>;
-  readonly run: RunOptions;
-  readonly keepSecret: ToolContext['keepSecret'];
-}
-
-const MAX_PLANS = 5;
-
-/**
- * A plan that is true at this moment. What was allowed before a wait may not be allowed now: a name can have been
- * pointed elsewhere (DNS rebinding), the tool disabled, the scope narrowed. A call that waited, or during whose planning
- * the operator changed something, is planned again from its input, uncached. Nothing is awaited after the last check.
- */
-async function currentPlan(parts: EngineParts, from: { plan: Plan | undefined; again: Again }): Promise<Plan> {
-  let { plan } = from;
-  for (let round = 0; round < MAX_PLANS; round += 1) {
-    if (plan !== undefined && plan.generation === parts.plans.generation()) {
-      checkOffered(parts.registry.get(from.again.name));
-      return plan;
+  const { input, run: options } = tool.validate(request.input, request.run);
+  const secrets = keepOwned(engine, { tool, runId, owner: request.principal.id });
+  const plan = await makePlan(engine.plans, { tool, input, run: options, keepSecret: secrets.keep });
+  const owner = request.principal.id;
+  const run = createLiveRun(runId, request.signal);
+  const admitted = engine.gate.admit(tool.definition.name, { signal: run.signal, owner });
+  try {
+    const createdAt = engine.clock.now();
+    const record = queuedRecord(plan, { runId, owner, requestId: request.requestId, createdAt, text: engine.text });
+    const job = { input, options, detached: false };
+    const event: StoredEvent = { seq: 1, at: createdAt, type: 'state', data: { state: 'queued' } };
+    const extras = { job, event, ...(idempotency === undefined ? {} : { idempotency }) };
+    const creation = await engine.store.runs.create(record, extras);
+    if (creation.kind !== 'created') {
+      admitted.leave();
+      run.release();
+      if (creation.kind === 'conflict') throw conflict();
+      return await replayOf(engine, creation.runId);
     }
-    plan = await planAgain(parts, from.again);
-  }
-  throw new SallyportError('ERR_TOOL_BUSY', 'The configuration keeps changing; try again.', { retryAfterMs: 1000 });
-}
-
-async function planAgain(parts: EngineParts, { name, input, run, keepSecret }: Again): Promise<Plan> {
-  const tool = parts.registry.get(name);
-  checkOffered(tool);
-  return makePlan(parts.plans, { tool, input, run, keepSecret, fresh: true });
-}
-
-function checkOffered(tool: RegisteredTool): void {
-  const { name } = tool.definition;
-  if (!tool.enabled) throw new SallyportError('ERR_TOOL_DISABLED', `${name} is disabled by the operator.`);
-  if (!tool.availability.available) {
-    throw new SallyportError('ERR_TOOL_UNAVAILABLE', tool.availability.fault ?? `${name} is not available here.`);
+    const source: PlanSource = { name: tool.definition.name, input, run: options, keepSecret: secrets.keep };
+    const journal = openJournal({ ...engine, runs: engine.store.runs }, { run: record, lastSeq: 1 });
+    return track(engine, run, { admitted, plan, source, secrets, journal, job, request });
+  } catch (thrown) {
+    admitted.leave();
+    run.release();
+    throw thrown;
   }
 }
 
-function ownedSecrets(parts: EngineParts, of: { tool: RegisteredTool; runId: string; owner: Principal }) {
-  return (secret: { kind: string; value: string }) =>
-    parts.keepSecret({ owner: of.owner.id, runId: of.runId, tool: of.tool.definition.name, ...secret });
+/** Lets a stored run live, and hands out what its caller holds of it. */
+function track(engine: Engine, run: LiveRun, from: Parameters<typeof live>[2]): StartedRun {
+  const { journal, job } = from;
+  const ended = live(engine, run, from);
+  const detach = async () => {
+    if (run.isDetached()) return;
+    // Stored first: who is told that the run goes on may rely on it after a restart too.
+    try {
+      if (journal.run().state === 'queued') await journal.keepJob({ ...job, detached: true });
+    } catch (thrown) {
+      // The caller will not hear its id: it must not start a scan that nobody knows of.
+      run.cancel();
+      throw thrown;
+    }
+    run.detach();
+    engine.log.info('run.detached', { runId: run.runId, state: journal.run().state });
+  };
+  engine.runs.add(run, { ended, detach });
+  return { runId: run.runId, isNew: true, ended, read: async () => journal.run(), detach };
 }
 
-async function execute(
-  parts: Engine,
-  job: { runId: string; plan: Plan; queuedMs: number; request: CallRequest },
-): Promise<RunResult> {
-  const { runId, plan, request } = job;
-  const { definition } = plan.tool;
-  const emit = (event: ToolEvent) => request.onEvent?.(parts.text.cleanEvent(event));
-  const parser = startParser(plan, emit);
-  const startedAt = parts.clock.now();
-  const stdin = definition.stdin?.(plan.input, plan.context);
-  parts.log.info('run.started', {
-    runId,
-    tool: definition.name,
-    requestId: request.requestId,
-    principal: request.principal.id,
-  });
-  const execution = await parts.executor.run(
-    {
-      runId,
-      binary: plan.binary,
-      argv: plan.argv,
-      ...(stdin === undefined ? {} : { stdin }),
-      files: definition.files?.(plan.input, plan.context) ?? [],
-      readBack: definition.readBack ?? [],
-      timeoutMs: plan.timeoutMs,
-      limits: parts.limits(plan.tool),
-      capability: plan.needsRaw ? 'raw' : 'none',
-      needs: definition.needs ?? {},
-      reach: plan.reach,
-    },
-    { onStdout: (chunk) => parser.stdout(chunk), onStderr: (chunk) => parser.stderr(chunk), signal: request.signal },
+const KEY = /^[\x21-\x7e][\x20-\x7e]{0,254}$/;
+
+/** Under a key of the store: the input may hold passwords, and a plain hash of them could be guessed at in a backup. */
+function idempotencyOf(
+  { store }: Engine,
+  { idempotencyKey, tool, input, run }: CallRequest,
+): IdempotencyKey | undefined {
+  if (idempotencyKey === undefined) return undefined;
+  if (!KEY.test(idempotencyKey)) {
+    throw new SallyportError('ERR_INPUT_INVALID', 'An idempotency key has 1 to 255 printable ASCII characters.');
+  }
+  // How long a caller waits, and how much it wants to read, is not what it asked for.
+  const { waitMs: _waitMs, maxTokens: _maxTokens, ...what } = run ?? {};
+  const asked = canonicalJson([tool, input, what satisfies RunOptions]);
+  return {
+    key: idempotencyKey,
+    digest: createHmac('sha256', store.cursorKey).update('idempotency').update(asked).digest('hex'),
+  };
+}
+
+function conflict(): SallyportError {
+  return new SallyportError(
+    'ERR_IDEMPOTENCY_CONFLICT',
+    'This idempotency key was used for something else; use a new one for a new run.',
   );
-  const timeoutTrips = execution.ending === 'timed_out' && parts.timeouts.counts(plan);
-  const frame: RunFrame = { runId, plan, startedAt, queuedMs: job.queuedMs, timeoutTrips, execution };
-  measure(parts, frame);
-  const result = concludeRun(frame, { text: parts.text, parsed: parser.end(execution) });
-  parts.timeouts.clear(definition.name);
-  return result;
-}
-
-function measure(parts: EngineParts, { plan, execution, runId }: RunFrame): void {
-  const tool = plan.tool.definition.name;
-  for (const stream of ['stdout', 'stderr'] as const) {
-    parts.recorder.count('sallyport_output_bytes_total', { tool, stream }, execution[stream].bytes);
-    if (execution[stream].truncated) parts.recorder.count('sallyport_output_truncated_total', { tool, stream });
-  }
-  if (execution.killMs !== undefined) parts.recorder.count('sallyport_kills_total', { tool, cause: execution.ending });
-  if (execution.survivors > 0) {
-    parts.recorder.count('sallyport_kill_survivors_total', { tool }, execution.survivors);
-    parts.log.error('run.survived', { runId, tool, survivors: execution.survivors });
-  }
-}
-
-function account(parts: EngineParts, done: { tool: RegisteredTool; result: RunResult; code: string }): void {
-  const { result, code } = done;
-  const tool = done.tool.definition.name;
-  parts.stats.record(tool, result.outcome, result.durationMs);
-  parts.recorder.count('sallyport_runs_total', { tool, outcome: result.outcome, code });
-  parts.recorder.observe('sallyport_run_duration_seconds', { tool, outcome: result.outcome }, result.durationMs / 1000);
-  const { runId, outcome, durationMs, queuedMs, exitCode, complete, argv } = result;
-  parts.log.info('run.finished', { runId, tool, outcome, code, durationMs, queuedMs, exitCode, complete, argv });
-}
-
-/** How a call without a result is logged; everything else was refused. */
-const EVENTS: Partial<Record<Outcome, LogEvent>> = { cancelled: 'run.cancelled', failed: 'run.failed' };
-
-function accountFailure(
-  parts: EngineParts,
-  failed: { tool: RegisteredTool; error: SallyportError; request: CallRequest; runId: string },
-): void {
-  const { error, request, runId } = failed;
-  const ended = error.details?.['run'] as RunResult | undefined;
-  if (ended !== undefined) {
-    account(parts, { tool: failed.tool, result: ended, code: error.code });
-    return;
-  }
-  const tool = failed.tool.definition.name;
-  const outcome = outcomeOf(error);
-  parts.stats.record(tool, outcome);
-  parts.recorder.count('sallyport_runs_total', { tool, outcome, code: error.code });
-  if (outcome === 'refused')
-    parts.recorder.count('sallyport_refusals_total', { tool, rule: ruleOf(error), code: error.code });
-  parts.log.info(EVENTS[outcome] ?? 'run.refused', {
-    runId,
-    tool,
-    code: error.code,
-    rule: ruleOf(error),
-    requestId: request.requestId,
-    principal: request.principal.id,
-    ...(error.cause === undefined ? {} : { cause: error.cause }),
-  });
 }

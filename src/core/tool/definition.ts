@@ -1,6 +1,7 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox';
 import type { Risk } from '../../../schemas/risk.ts';
 import type { Reach, ScratchFile, ToolNeeds } from '../execution/types.ts';
+import type { Coverage, FindingDraft } from '../findings/types.ts';
 import type { PinnedTargets, TargetClaim, TargetLimits } from '../targets/types.ts';
 import type { ArgvGrammar } from './argv-guard.ts';
 
@@ -40,9 +41,12 @@ export type ToolEvent =
       readonly percent?: number;
       readonly done?: number;
       readonly total?: number;
+      readonly ratePerSecond?: number;
+      readonly etaSeconds?: number;
       readonly message?: string;
     }
-  | { readonly kind: 'finding'; readonly message: string };
+  /** `draft` is the same that `findings` states for it at the end; without it the event is only told, not kept. */
+  | { readonly kind: 'finding'; readonly message: string; readonly draft?: FindingDraft };
 
 /** How the process ended, as the parser sees it. */
 export interface ToolEnd {
@@ -63,6 +67,16 @@ export interface ParseOutcome<R> {
   readonly failure?: string;
   /** With `failure`: the program itself broke (not its target), so the circuit breaker counts it. */
   readonly trips?: boolean;
+}
+
+/** What the findings and the coverage of an ended run are made from. */
+export interface RunFacts<I, R> {
+  readonly input: I;
+  readonly pinned: PinnedTargets;
+  readonly context: ToolContext;
+  readonly result: R;
+  /** The tool looked to its end at everything it was asked for. */
+  readonly complete: boolean;
 }
 
 /** A streaming parser of one run. It never throws, whatever bytes come. */
@@ -154,6 +168,10 @@ export interface ToolDefinition<I extends TObject = TObject, O extends TSchema =
   /** Input properties whose values are masked wherever the input or the argv is shown. */
   readonly secrets?: readonly string[];
   readonly parse: (input: ParseInput<Static<I>>) => ToolParser<Static<O>>;
+  /** The facts in the result, whole or partial, in the one model of all tools. Pure. */
+  readonly findings: (facts: RunFacts<Static<I>, Static<O>>) => readonly FindingDraft[];
+  /** What the run looked at to its end: of a run that was cut short only what was finished. Pure. */
+  readonly coverage: (facts: RunFacts<Static<I>, Static<O>>) => Coverage;
   /** Harmless self-run: argv and the pattern whose first group is the version. */
   readonly probe: { readonly argv: readonly string[]; readonly version: RegExp };
   readonly presets?: readonly {

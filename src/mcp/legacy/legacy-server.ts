@@ -46,7 +46,9 @@ function channelOf(params: unknown, extra: Extra, caller: Caller) {
     // Progress is a courtesy: a session that ended in between must not fail the run.
     sent.catch(() => undefined);
   };
-  return { caller, signal: extra.signal, ...(progressToken === undefined ? {} : { onProgress }) };
+  // A client that loses its connection has not cancelled (MCP 2025-11-25, Streamable HTTP): the run outlives it.
+  const isLasting = true;
+  return { caller, signal: extra.signal, isLasting, ...(progressToken === undefined ? {} : { onProgress }) };
 }
 
 function callerOf(extra: Extra): Caller {

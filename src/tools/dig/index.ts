@@ -1,8 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { HostSchema, ResolverSchema } from '../../../schemas/target.ts';
-import { parseAddress } from '../../core/targets/address.ts';
+import { formatAddress, parseAddress } from '../../core/targets/address.ts';
 import type { PinnedTargets } from '../../core/targets/types.ts';
 import { defineTool } from '../../core/tool/definition.ts';
+import { coverageOfDig, draftsOfDig, type Question } from './findings.ts';
 import { DigResultSchema, parseDig } from './parse.ts';
 
 const TYPES = 'A AAAA MX NS TXT SOA CNAME PTR SRV CAA DNSKEY DS TLSA SSHFP HTTPS SVCB ANY AXFR'.split(' ');
@@ -72,6 +73,16 @@ function argv(input: Input, pinned: PinnedTargets): readonly string[] {
   ];
 }
 
+function questionOf(input: Input, pinned: PinnedTargets): Question {
+  const address = parseAddress(input.name);
+  return {
+    subject: address.ok ? formatAddress(address.value) : pinned.one('name').canonical,
+    type: input.type,
+    dnssec: input.dnssec,
+    server: pinned.one('server'),
+  };
+}
+
 const EXAMPLE = ['+yaml', '+time=2', '+tries=1', '+noidnin', '+noidnout'];
 
 /** dig of BIND 9.18: one DNS query to one permitted server. */
@@ -119,7 +130,14 @@ export default defineTool({
     // dig ends at once when this file is there and cannot be read, although the server is given.
     read: ['/etc/resolv.conf'],
   },
-  parse: ({ input }) => parseDig(input.type),
+  parse: ({ input, pinned, ...waiting }) =>
+    parseDig({
+      type: input.type,
+      draftsOf: (result) => draftsOfDig(questionOf(input, pinned), result),
+      emit: (event) => waiting.emit(event),
+    }),
+  findings: ({ input, pinned, result }) => draftsOfDig(questionOf(input, pinned), result),
+  coverage: ({ input, pinned, result, complete }) => coverageOfDig(questionOf(input, pinned), result, complete),
   probe: { argv: ['-v'], version: /DiG (\d[\w.]*)/ },
   presets: [
     { name: 'mail', title: 'Mail servers of a domain', input: { type: 'MX' } },

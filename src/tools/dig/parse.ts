@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
+import type { FindingDraft } from '../../core/findings/types.ts';
 import { cleanText } from '../../core/tool/clean-text.ts';
-import type { ParseOutcome, ToolEnd, ToolParser } from '../../core/tool/definition.ts';
+import type { ParseOutcome, ToolEnd, ToolEvent, ToolParser } from '../../core/tool/definition.ts';
 import { createLineReader } from '../../core/tool/lines.ts';
 
 const MAX_RECORDS = 5000;
@@ -72,8 +73,16 @@ export type DigResult = Static<typeof DigResultSchema>;
 
 type Section = 'question' | 'answer' | 'authority' | 'additional';
 
+/** What the parser is told of the call. */
+export interface DigCall {
+  readonly type: string;
+  draftsOf(result: DigResult): readonly FindingDraft[];
+  emit(event: ToolEvent): void;
+}
+
 interface Reading {
   readonly result: DigResult;
+  readonly call: DigCall;
   readonly notes: Set<string>;
   section: Section | undefined;
   askedAt: number;
@@ -87,7 +96,7 @@ interface Reading {
  * Reads `dig +yaml` of BIND 9.18 line by line: its layout is fixed and every record stands on a line of its own with
  * control characters as \DDD, so no YAML document, anchor, tag or alias of a hostile server is ever built.
  */
-export function parseDig(type: string): ToolParser<DigResult> {
+export function parseDig(call: DigCall): ToolParser<DigResult> {
   const reading: Reading = {
     result: {
       status: null,
@@ -102,6 +111,7 @@ export function parseDig(type: string): ToolParser<DigResult> {
       extendedErrors: [],
       notes: [],
     },
+    call,
     notes: new Set(),
     section: undefined,
     askedAt: Number.NaN,
@@ -115,7 +125,10 @@ export function parseDig(type: string): ToolParser<DigResult> {
     stdout: (chunk) => lines.push(chunk),
     end: (end) => {
       lines.end();
-      return conclude(reading, type, end);
+      const outcome = conclude(reading, call.type, end);
+      // One message is one fact: nothing of it is whole before its end.
+      for (const draft of call.draftsOf(outcome.result)) call.emit({ kind: 'finding', message: draft.title, draft });
+      return outcome;
     },
   };
 }
@@ -137,7 +150,16 @@ function takeLine(reading: Reading, line: string): void {
 function openDocument(reading: Reading, type: string): void {
   reading.section = undefined;
   if (type !== 'MESSAGE') reading.error ??= 'other';
-  else if (reading.result.messages < MAX_MESSAGES) reading.result.messages += 1;
+  else if (reading.result.messages < MAX_MESSAGES) {
+    reading.result.messages += 1;
+    reading.call.emit(progress(reading));
+  }
+}
+
+/** A query is one question; how many messages a zone takes is only known when the last has come. */
+function progress({ call, result, records }: Reading): ToolEvent {
+  if (call.type !== 'AXFR') return { kind: 'progress', percent: 100, done: 1, total: 1, message: 'answered' };
+  return { kind: 'progress', done: records, message: `records, before message ${result.messages}` };
 }
 
 function takeEntry(reading: Reading, text: string): void {

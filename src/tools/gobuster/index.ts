@@ -2,10 +2,12 @@ import { type Static, Type } from '@sinclair/typebox';
 import { DomainSchema, ResolverSchema, UrlPartsSchema } from '../../../schemas/target.ts';
 import { WordlistNameSchema } from '../../../schemas/wordlist.ts';
 import { SallyportError } from '../../core/errors.ts';
+import type { FindingDraft } from '../../core/findings/types.ts';
 import type { PinnedTargets, TargetClaim } from '../../core/targets/types.ts';
 import { hostHeader, pinnedUrl, urlOfParts } from '../../core/targets/url-text.ts';
-import { defineTool, type RiskRaise, type ToolContext } from '../../core/tool/definition.ts';
-import { GobusterResultSchema, parseGobuster } from './parser.ts';
+import { defineTool, type PinnedWordlist, type RiskRaise, type ToolContext } from '../../core/tool/definition.ts';
+import { coverageOfGobuster, draftOfPath, draftsOfName } from './findings.ts';
+import { type GobusterResult, GobusterResultSchema, parseGobuster } from './parser.ts';
 
 const GobusterInputSchema = Type.Object(
   {
@@ -104,12 +106,16 @@ export default defineTool({
   needs: {},
   stdin: (_input, context) => ({ copyOf: wordlistOf(context).path }),
   atStdoutCap: 'kill',
-  parse: ({ input, context, ...waiting }) =>
+  parse: ({ input, context, pinned, ...waiting }) =>
     parseGobuster({
       mode: input.mode,
       expected: wordlistOf(context).lines * (input.mode === 'dir' ? 1 + (input.extensions?.length ?? 0) : 1),
+      draftsOf: (found) => ('path' in found ? findings(pinned, [found], []) : findings(pinned, [], [found])),
       emit: (event) => waiting.emit(event),
     }),
+  findings: ({ result, pinned }) => findings(pinned, result.paths, result.names),
+  coverage: ({ input, pinned, context, result, complete }) =>
+    coverageOfGobuster({ input, pinned, list: wordlistOf(context), result, complete }),
   probe: { argv: ['version'], version: /^\s*(\d+\.\d+(?:\.\d+)?)/ },
   presets: [
     { name: 'quick', title: 'about a thousand paths, 20/s', input: { mode: 'dir', wordlist: 'dirb/small.txt' } },
@@ -250,7 +256,20 @@ function delayArgv(input: GobusterInput): string[] {
   return delay === 0 ? [] : ['--delay', `${delay}ms`];
 }
 
-function wordlistOf(context: ToolContext): { readonly path: string; readonly lines: number } {
+function findings(
+  pinned: PinnedTargets,
+  paths: GobusterResult['paths'],
+  names: GobusterResult['names'],
+): readonly FindingDraft[] {
+  const drafts = [
+    ...paths.map((path) => draftOfPath(pinned.one('url'), path)),
+    ...names.flatMap((name) => draftsOfName(pinned.one('domain').canonical, name)),
+  ];
+  // A word that stands twice in the list is found twice.
+  return [...new Map(drafts.toReversed().map((draft) => [draft.key, draft])).values()].toReversed();
+}
+
+function wordlistOf(context: ToolContext): PinnedWordlist {
   const list = context.wordlists.get('wordlist');
   if (list === undefined) throw new SallyportError('ERR_INTERNAL', 'The word list was not looked up.');
   return list;

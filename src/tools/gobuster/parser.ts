@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
+import type { FindingDraft } from '../../core/findings/types.ts';
 import { cleanText } from '../../core/tool/clean-text.ts';
 import type { ParseOutcome, ToolEnd, ToolEvent, ToolParser } from '../../core/tool/definition.ts';
 import { createLineReader } from '../../core/tool/lines.ts';
@@ -6,6 +7,11 @@ import { createLineReader } from '../../core/tool/lines.ts';
 const MAX_ENTRIES = 20_000;
 const MAX_ADDRESSES = 100;
 const MAX_LINE = 16_384;
+/** Facts told while it runs; the result has them all. */
+const MAX_LIVE = 5000;
+/** gobuster 3.5 writes its progress twice a second: the rate is over so many of these. */
+const WINDOW = 20;
+const TICKS_PER_SECOND = 2;
 
 /** What gobuster found: `paths` in mode dir, `names` in mode dns. */
 export const GobusterResultSchema = Type.Object(
@@ -29,7 +35,7 @@ export const GobusterResultSchema = Type.Object(
   },
   { additionalProperties: false },
 );
-type GobusterResult = Static<typeof GobusterResultSchema>;
+export type GobusterResult = Static<typeof GobusterResultSchema>;
 
 /** Failures that gobuster states in words of its own at the end of stderr. */
 const FAILURES: readonly (readonly [RegExp, string])[] = [
@@ -59,15 +65,20 @@ interface Heard {
 const FOUND = 'Found: ';
 const ARROW = ' [--> ';
 
+type Found = GobusterResult['paths'][number] | GobusterResult['names'][number];
+
 /** Reads gobuster 3.5: findings from stdout, failed requests and progress from stderr. */
 export function parseGobuster(from: {
   readonly mode: 'dir' | 'dns';
   /** Requests that a full pass makes; for the share in progress. */
   readonly expected: number;
+  /** The facts in one entry of the result; without it they are only told. */
+  draftsOf?(found: Found): readonly FindingDraft[];
   emit(event: ToolEvent): void;
 }): ToolParser<GobusterResult> {
   const result: GobusterResult = { paths: [], names: [], failedRequests: 0, omitted: 0 };
   const heard: Heard = { isAnything: false, isFinished: false, isResolverSilent: false, isUnread: false };
+  const ticks: number[] = [];
   const stdout = createLineReader(MAX_LINE, (line) => {
     const text = line.replaceAll('\x1b[2K', '');
     if (/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d Finished$/.test(text)) heard.isFinished = true;
@@ -79,7 +90,10 @@ export function parseGobuster(from: {
     const domain = line.indexOf(BASE_DOMAIN);
     if (domain >= 0 && RESOLVER_SILENT.test(line.slice(domain + BASE_DOMAIN.length))) heard.isResolverSilent = true;
     const done = /Progress: (\d{1,9})(?!\d)/.exec(line)?.[1];
-    if (done !== undefined) from.emit(progress(Number(done), from.expected));
+    if (done === undefined) return;
+    ticks.push(Number(done));
+    if (ticks.length > WINDOW) ticks.shift();
+    from.emit(progress(ticks, from.expected));
   });
   return {
     stdout(chunk) {
@@ -100,6 +114,7 @@ interface Finding {
   readonly mode: 'dir' | 'dns';
   readonly result: GobusterResult;
   readonly heard: Heard;
+  draftsOf?(found: Found): readonly FindingDraft[];
   emit(event: ToolEvent): void;
 }
 
@@ -111,13 +126,15 @@ function readFinding(at: Finding, text: string): void {
   const { found } = read;
   if (result.paths.length + result.names.length >= MAX_ENTRIES) {
     result.omitted += 1;
-  } else if ('path' in found) {
-    result.paths.push(found);
-    at.emit({ kind: 'finding', message: `${found.path} answers ${found.status}` });
-  } else {
-    result.names.push(found);
-    at.emit({ kind: 'finding', message: `${found.name} resolves` });
+    return;
   }
+  if ('path' in found) result.paths.push(found);
+  else result.names.push(found);
+  const message = 'path' in found ? `${found.path} answers ${found.status}` : `${found.name} resolves`;
+  const isLive = result.paths.length + result.names.length <= MAX_LIVE;
+  const [draft, ...more] = isLive ? (at.draftsOf?.(found) ?? []) : [];
+  at.emit({ kind: 'finding', message, ...(draft === undefined ? {} : { draft }) });
+  for (const another of more) at.emit({ kind: 'finding', message, draft: another });
 }
 
 /** A finding of one line; not whole where the line broke off behind what is kept. */
@@ -166,10 +183,15 @@ function readName(text: string): Read<GobusterResult['names'][number]> | undefin
   return { found, isWhole: addresses.length <= MAX_ADDRESSES };
 }
 
-function progress(done: number, expected: number): ToolEvent {
-  if (expected <= 0) return { kind: 'progress', done };
+function progress(ticks: readonly number[], expected: number): ToolEvent {
+  const done = ticks.at(-1) ?? 0;
+  const perTick = ticks.length < 2 ? 0 : (done - (ticks[0] ?? 0)) / (ticks.length - 1);
+  const rate = perTick > 0 ? { ratePerSecond: perTick * TICKS_PER_SECOND } : {};
+  if (expected <= 0) return { kind: 'progress', done, ...rate };
   const percent = Math.min(100, Math.floor((done * 100) / expected));
-  return { kind: 'progress', done, total: expected, percent };
+  const left = Math.max(0, expected - done);
+  const eta = perTick > 0 ? { etaSeconds: Math.ceil(left / (perTick * TICKS_PER_SECOND)) } : {};
+  return { kind: 'progress', done, total: expected, percent, ...rate, ...eta };
 }
 
 function conclude(result: GobusterResult, heard: Heard, end: ToolEnd): ParseOutcome<GobusterResult> {

@@ -2,6 +2,7 @@ import { SallyportError } from '../../core/errors.ts';
 import type { ScratchFile } from '../../core/execution/types.ts';
 import type { PinnedTarget, PinnedTargets } from '../../core/targets/types.ts';
 import { defineTool, type ToolContext, type WordlistClaim } from '../../core/tool/definition.ts';
+import { coverageOfHydra, draftOfCredential, draftsOfHydra } from './findings.ts';
 import { formOption } from './form.ts';
 import { checkHydra, type HydraInput, HydraInputSchema, tasksOf } from './input.ts';
 import { HydraResultSchema, parseHydra } from './parser.ts';
@@ -78,8 +79,11 @@ export default defineTool({
       successText: input.form?.successText !== undefined,
       canary: CANARY,
       keepSecret: (secret) => context.keepSecret(secret),
+      draftOf: (found) => draftOfCredential({ input, target: pinned.one('host') }, found),
       emit: (event) => waiting.emit(event),
     }),
+  findings: ({ input, pinned, result }) => draftsOfHydra({ input, target: pinned.one('host') }, result),
+  coverage: ({ pinned, ...facts }) => coverageOfHydra({ ...facts, target: pinned.one('host') }),
   probe: { argv: ['-h'], version: /Hydra v(\d+\.\d+)/ },
   examples: [
     {

@@ -1,8 +1,11 @@
 import { type Static, Type } from '@sinclair/typebox';
+import type { FindingDraft } from '../../core/findings/types.ts';
 import { cleanText } from '../../core/tool/clean-text.ts';
 import type { ParseOutcome, ToolEnd, ToolEvent, ToolParser } from '../../core/tool/definition.ts';
 import { createLineReader } from '../../core/tool/lines.ts';
 import { createHeard, type Heard, hearStderr, hearStdout, provenRefusals } from './heard.ts';
+import { createLive } from './live.ts';
+import { createProgress } from './progress.ts';
 import { type ServiceName, serviceOf } from './services.ts';
 
 const MAX_CREDENTIALS = 10_000;
@@ -34,7 +37,7 @@ export const HydraResultSchema = Type.Object(
   },
   { additionalProperties: false },
 );
-type HydraResult = Static<typeof HydraResultSchema>;
+export type HydraResult = Static<typeof HydraResultSchema>;
 
 interface Found {
   readonly port: number;
@@ -42,7 +45,8 @@ interface Found {
   readonly password: string;
 }
 
-interface HydraContext {
+/** What the parser is told of the call. */
+export interface HydraContext {
   readonly host: string;
   readonly service: ServiceName;
   readonly stopOnFirst: boolean;
@@ -53,6 +57,7 @@ interface HydraContext {
   /** A password that cannot be right; where it was taken, every password is. */
   readonly canary: string;
   keepSecret(secret: { readonly kind: string; readonly value: string }): string;
+  draftOf(found: { readonly login?: string | undefined; readonly secretRef: string }): FindingDraft;
   emit(event: ToolEvent): void;
 }
 
@@ -60,12 +65,16 @@ interface HydraContext {
  * Reads hydra 9.4: credentials from out.json, how it went from stdout and stderr. Both streams and the file hold
  * passwords in clear: no text of theirs ever enters a result, an event or a failure.
  */
-export function parseHydra(from: HydraContext): ToolParser<HydraResult> {
+export function parseHydra(given: HydraContext): ToolParser<HydraResult> {
+  const from = { ...given, keepSecret: keptOnce(given) };
   const heard = createHeard();
+  const live = createLive(from, heard);
+  const progress = createProgress(from);
   const { proof } = serviceOf(from.service);
   const stdout = createLineReader(MAX_LINE, (line) => {
     hearStdout(heard, line);
-    tellFound(from, line);
+    live(line);
+    progress(line);
   });
   const stderr = createLineReader(MAX_LINE, (line) => hearStderr(heard, line, proof));
   return {
@@ -79,22 +88,16 @@ export function parseHydra(from: HydraContext): ToolParser<HydraResult> {
   };
 }
 
-function tellFound(from: HydraContext, line: string): void {
-  const accepted = readAccepted(line);
-  if (accepted === undefined || accepted.password === from.canary) return;
-  const who = accepted.login === '' ? '' : ` for ${cleanText(accepted.login, 128)}`;
-  from.emit({ kind: 'finding', message: `a password was accepted${who}` });
-}
-
-/** `[22][ssh] host: A   login: B   password: C`, by first marks: a pattern with gaps goes back at every blank (CWE-1333). */
-function readAccepted(line: string): { readonly login: string; readonly password: string } | undefined {
-  const head = /^\[\d+\]\[[a-z0-9-]+\] host: \S+ +(?=[lp])/.exec(line)?.[0];
-  if (head === undefined) return undefined;
-  const rest = line.slice(head.length);
-  if (rest.startsWith('password: ')) return { login: '', password: rest.slice(10) };
-  const end = rest.indexOf(' password: ', 8);
-  if (!rest.startsWith('login: ') || end < 0) return undefined;
-  return { login: rest.slice(7, end).trimEnd(), password: rest.slice(end + 11) };
+/** A login that was told while it ran is in the result too: one secret, one reference. */
+function keptOnce(from: HydraContext): HydraContext['keepSecret'] {
+  const references = new Map<string, string>();
+  return (secret) => {
+    const known = references.get(secret.value);
+    if (known !== undefined) return known;
+    const reference = from.keepSecret(secret);
+    references.set(secret.value, reference);
+    return reference;
+  };
 }
 
 function conclude(from: HydraContext, heard: Heard, end: ToolEnd): ParseOutcome<HydraResult> {

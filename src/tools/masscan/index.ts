@@ -5,6 +5,7 @@ import { reachOf } from '../../core/execution/reach.ts';
 import { formatPorts, parsePorts } from '../../core/targets/ports.ts';
 import type { PinnedTargets, PortRange, TargetClaim } from '../../core/targets/types.ts';
 import { defineTool, type ToolContext } from '../../core/tool/definition.ts';
+import { coverageOfMasscan, draftOfPort } from './findings.ts';
 import { MasscanResultSchema, parseMasscan } from './parse.ts';
 
 const WAIT_S = 3;
@@ -111,6 +112,10 @@ export default defineTool({
   },
   argv,
   parse: parseMasscan,
+  findings: ({ result }) =>
+    result.hosts.flatMap(({ address, ports }) => ports.map((port) => draftOfPort(address, port))),
+  coverage: ({ input, pinned, complete, result }) =>
+    coverageOfMasscan({ pinned, ports: portsOf(input), complete, result }),
   probe: { argv: ['--version'], version: /Masscan version (\d[\w.]*)/ },
   presets: [
     {

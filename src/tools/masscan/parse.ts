@@ -1,9 +1,12 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { ParseInput, ParseOutcome, ToolEnd, ToolParser } from '../../core/tool/definition.ts';
 import { createLineReader } from '../../core/tool/lines.ts';
+import { draftOfPort } from './findings.ts';
 
 const MAX_FOUND = 20_000;
 const MAX_LINE = 2048;
+/** Facts told while the scan runs; the result has them all. */
+const MAX_LIVE = 5000;
 
 const closed = { additionalProperties: false } as const;
 
@@ -98,7 +101,11 @@ function takeRecord(scan: Scan, line: string): void {
   }
   scan.found += 1;
   scan.ports.set(record.address, ports.set(key, record.port));
-  scan.emit({ kind: 'finding', message: `${record.address} ${key} is open` });
+  scan.emit({
+    kind: 'finding',
+    message: `${record.address} ${key} is open`,
+    ...(scan.found > MAX_LIVE ? {} : { draft: draftOfPort(record.address, record.port) }),
+  });
 }
 
 function readRecord(line: string): { address: string; port: Port } | 'other' | undefined {
@@ -133,13 +140,31 @@ function fields(value: unknown): Record<string, unknown> {
 }
 
 function takeStatus(scan: Scan, line: string): void {
-  const read = /^rate:\s+[\d.]+-kpps,\s+([\d.]{1,6})% done,.*\bfound=(\d{1,9})/.exec(line);
+  const read = /^rate:\s+([\d.]{1,9})-kpps,\s+([\d.]{1,6})% done,(.*)\bfound=(\d{1,9})/.exec(line);
   if (read === null) return;
-  const percent = Number(read[1]);
+  const [, kpps, share, rest = '', found] = read;
+  const percent = Number(share);
   if (!(percent >= 0 && percent <= 100)) return;
   scan.percent = Math.max(scan.percent, percent);
-  scan.announced = Math.max(scan.announced, Number(read[2]));
-  scan.emit({ kind: 'progress', percent: scan.percent, message: `${scan.announced} open so far` });
+  scan.announced = Math.max(scan.announced, Number(found));
+  const ratePerSecond = Number(kpps) * 1000;
+  const etaSeconds = secondsLeft(rest);
+  scan.emit({
+    kind: 'progress',
+    percent: scan.percent,
+    // Below 5 packets per second masscan shows 0.00.
+    ...(ratePerSecond > 0 ? { ratePerSecond } : {}),
+    ...(etaSeconds === undefined ? {} : { etaSeconds }),
+    message: `${scan.announced} open so far`,
+  });
+}
+
+/** `0:01:07 remaining` while it sends, `waiting 3-secs` for late answers after that. */
+function secondsLeft(text: string): number | undefined {
+  const sending = /^ +(\d{1,6}):(\d\d):(\d\d) remaining,/.exec(text);
+  if (sending !== null) return Number(sending[1]) * 3600 + Number(sending[2]) * 60 + Number(sending[3]);
+  const waiting = /^ waiting (\d{1,6})-secs,/.exec(text);
+  return waiting === null ? undefined : Number(waiting[1]);
 }
 
 function conclude(scan: Scan, end: ToolEnd): ParseOutcome<MasscanResult> {

@@ -5,7 +5,8 @@ import type { ToolContext } from '../../core/tool/definition.ts';
 import { DEFAULT_RATE, type NmapInput, portsOf } from './input.ts';
 
 // Data files come from the system's directory only: nmap would look in its working directory and $NMAPDIR too.
-const REPORT = '--stats-every 1s --noninteractive --no-stylesheet --datadir /usr/share/nmap -oX - --'.split(' ');
+// Not --noninteractive: with it nmap 7.93 never writes the progress of --stats-every. There is no terminal to read keys from.
+const REPORT = '--stats-every 1s --no-stylesheet --datadir /usr/share/nmap -oX - --'.split(' ');
 
 /** Whether this call sends packets of its own making. */
 export function isRaw(input: NmapInput, context: ToolContext): boolean {

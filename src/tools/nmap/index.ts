@@ -4,6 +4,8 @@ import type { Reach } from '../../core/execution/types.ts';
 import type { PinnedTargets, TargetClaim } from '../../core/targets/types.ts';
 import { defineTool, type RiskRaise, type ToolContext } from '../../core/tool/definition.ts';
 import { buildArgv, isRaw } from './argv.ts';
+import { coverageOfNmap } from './coverage.ts';
+import { draftsOfNmap } from './findings.ts';
 import { type NmapInput, NmapInputSchema, portsOf, UNPACED_PORTS } from './input.ts';
 import { NmapResultSchema } from './output.ts';
 import { parseNmap } from './parse.ts';
@@ -62,9 +64,7 @@ function degrades(input: NmapInput, context: ToolContext): readonly string[] {
 }
 
 const TAIL =
-  '--max-retries 2 --host-timeout 300s --stats-every 1s --noninteractive --no-stylesheet --datadir /usr/share/nmap -oX - --'.split(
-    ' ',
-  );
+  '--max-retries 2 --host-timeout 300s --stats-every 1s --no-stylesheet --datadir /usr/share/nmap -oX - --'.split(' ');
 
 /** nmap 7.93: hosts, ports, services and vetted scripts. */
 export default defineTool({
@@ -123,7 +123,6 @@ export default defineTool({
       '--max-retries': /^2$/,
       '--host-timeout': /^[1-9][0-9]{0,2}s$/,
       '--stats-every': /^1s$/,
-      '--noninteractive': 'flag',
       '--no-stylesheet': 'flag',
       '--datadir': /^\/usr\/share\/nmap$/,
       '-oX': /^-$/,
@@ -134,6 +133,8 @@ export default defineTool({
   },
   argv: buildArgv,
   parse: parseNmap,
+  findings: ({ result, pinned }) => draftsOfNmap(result.hosts, pinned),
+  coverage: coverageOfNmap,
   probe: { argv: ['--version'], version: /Nmap version (\d[\w.]*)/ },
   presets: [
     { name: 'quick', title: 'The 100 most common TCP ports', input: { ports: 'top100', timing: 4 } },

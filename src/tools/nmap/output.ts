@@ -12,6 +12,9 @@ export const PORT_STATES = [
 ] as const;
 
 const PortStateSchema = Type.Union(PORT_STATES.map((state) => Type.Literal(state)));
+/** Stands in `notes` when the result holds not every text of the targets. */
+export const TEXTS_LEFT_OUT = 'Texts from targets were left out for their size.';
+
 /** Room for the words that say how much of a text was cut. */
 const CUT_NOTE = 40;
 const text = (maxLength: number, description: string) => Type.String({ maxLength: maxLength + CUT_NOTE, description });

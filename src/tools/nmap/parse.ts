@@ -1,12 +1,23 @@
+import type { PinnedTargets } from '../../core/targets/types.ts';
 import { cleanText } from '../../core/tool/clean-text.ts';
 import type { ParseInput, ParseOutcome, ToolEnd, ToolParser } from '../../core/tool/definition.ts';
 import { createXmlReader, type XmlElement } from '../../core/tool/xml.ts';
-import { type NmapHost, type NmapPort, type NmapResult, type NmapScript, PORT_STATES } from './output.ts';
+import { draftsOfHost } from './findings.ts';
+import {
+  type NmapHost,
+  type NmapPort,
+  type NmapResult,
+  type NmapScript,
+  PORT_STATES,
+  TEXTS_LEFT_OUT,
+} from './output.ts';
 
 const MAX_HOSTS = 2048;
 const MAX_PORTS = 20_000;
 const MAX_SCRIPTS = 40;
 const MAX_TEXT = 1_000_000;
+/** Facts told while the scan runs; the result has them all. */
+const MAX_LIVE = 5000;
 
 interface Scan {
   readonly hosts: NmapHost[];
@@ -14,7 +25,9 @@ interface Scan {
   readonly namesByAddress: ReadonlyMap<string, string[]>;
   /** Addresses that this call is for. */
   readonly wanted: number;
+  readonly pinned: PinnedTargets;
   readonly emit: ParseInput<unknown>['emit'];
+  live: number;
   host: NmapHost | undefined;
   port: NmapPort | undefined;
   ports: number;
@@ -38,7 +51,9 @@ export function parseNmap(input: ParseInput<unknown>): ToolParser<NmapResult> {
     notes: new Set(),
     namesByAddress,
     wanted: Number(input.pinned.size.addresses),
+    pinned: input.pinned,
     emit: (event) => input.emit(event),
+    live: 0,
     host: undefined,
     port: undefined,
     ports: 0,
@@ -108,7 +123,15 @@ const OPENERS: Readonly<Record<string, Opener | undefined>> = Object.assign(Obje
   taskprogress: (scan: Scan, element: XmlElement) => {
     const percent = Number(element.attribute('percent'));
     if (!(percent >= 0 && percent <= 100)) return;
-    scan.emit({ kind: 'progress', percent, message: cleanText(element.attribute('task'), 60) });
+    const remaining = element.attribute('remaining');
+    const ended = scan.hosts.length === 0 ? '' : `, ${scan.hosts.length} of ${scan.wanted} addresses ended`;
+    scan.emit({
+      kind: 'progress',
+      percent,
+      ...(/^\d{1,9}$/.test(remaining) ? { etaSeconds: Number(remaining) } : {}),
+      // Of this step and this group of hosts: nmap knows no share of the whole.
+      message: `${cleanText(element.attribute('task'), 60)}${ended}`,
+    });
   },
   host: (scan: Scan, element: XmlElement) => {
     closeHost(scan);
@@ -229,18 +252,27 @@ function closeHost(scan: Scan): void {
   scan.hosts.push(host);
   if (host.timedOut)
     scan.notes.add('At least one host took longer than hostTimeoutS; nmap dropped what it knew of it.');
+  tellHost(scan, host);
+}
+
+function tellHost(scan: Scan, host: NmapHost): void {
   const open = host.ports.filter((port) => port.state === 'open').map((port) => `${port.port}/${port.protocol}`);
   const shown = open.slice(0, 20).join(', ');
   const ports =
     open.length === 0 ? 'no open port seen' : `${open.length} open: ${shown}${open.length > 20 ? ', …' : ''}`;
   scan.emit({ kind: 'finding', message: `${host.address} is ${host.state}, ${ports}` });
+  for (const draft of draftsOfHost(host, scan.pinned)) {
+    if (scan.live >= MAX_LIVE) return;
+    scan.live += 1;
+    scan.emit({ kind: 'finding', message: `${host.address}: ${draft.title}`, draft });
+  }
 }
 
 function take(scan: Scan, text: string, maxLength: number): string {
   const cleaned = cleanText(text, maxLength);
   scan.textLeft -= cleaned.length;
   if (scan.textLeft >= 0) return cleaned;
-  scan.notes.add(`Texts from targets were left out after ${MAX_TEXT} characters.`);
+  scan.notes.add(TEXTS_LEFT_OUT);
   return '';
 }
 

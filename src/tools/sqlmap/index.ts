@@ -2,6 +2,7 @@ import { SallyportError } from '../../core/errors.ts';
 import type { PinnedTargets } from '../../core/targets/types.ts';
 import { hostHeader, pinnedUrl, urlOfParts } from '../../core/targets/url-text.ts';
 import { defineTool } from '../../core/tool/definition.ts';
+import { coverageOfSqlmap, draftsOfSqlmap, injectionDraft } from './findings.ts';
 import { ACTIONS, checkSqlmap, type SqlmapInput, SqlmapInputSchema } from './input.ts';
 import { parseSqlmap } from './parser.ts';
 import { SqlmapResultSchema } from './result.ts';
@@ -66,8 +67,15 @@ export default defineTool({
   },
   readBack: ['o/*/log', 'o/results-*.csv'],
   atStdoutCap: 'truncate',
-  parse: ({ input, ...waiting }) =>
-    parseSqlmap({ action: input.action, param: input.param, emit: (event) => waiting.emit(event) }),
+  parse: ({ input, pinned, ...waiting }) =>
+    parseSqlmap({
+      action: input.action,
+      param: input.param,
+      draftOf: (place) => injectionDraft(pinned.one('url'), { param: input.param, place, techniques: [] }),
+      emit: (event) => waiting.emit(event),
+    }),
+  findings: ({ input, pinned, result }) => draftsOfSqlmap(input, pinned.one('url'), result),
+  coverage: ({ pinned, ...facts }) => coverageOfSqlmap({ ...facts, target: pinned.one('url') }),
   probe: { argv: [...PYTHON, '--version'], version: /(\d+\.\d+(?:\.\d+)*)/ },
   presets: [{ name: 'detect', title: 'is the parameter injectable?', input: { action: 'detect' } }],
   examples: [

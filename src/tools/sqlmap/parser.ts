@@ -1,3 +1,4 @@
+import type { FindingDraft } from '../../core/findings/types.ts';
 import { cleanText } from '../../core/tool/clean-text.ts';
 import type { ParseOutcome, ToolEnd, ToolEvent, ToolParser } from '../../core/tool/definition.ts';
 import { createLineReader } from '../../core/tool/lines.ts';
@@ -6,6 +7,7 @@ import { readLog } from './log.ts';
 import type { SqlmapResult } from './result.ts';
 
 const MAX_LINE = 4096;
+const DAY_S = 86_400;
 
 /** What sqlmap says about its own work on stdout. */
 interface Heard {
@@ -23,12 +25,17 @@ interface Heard {
   isAnything: boolean;
 }
 
-/** Reads sqlmap 1.7.2: what was found from its log file, whether it really looked from stdout. */
-export function parseSqlmap(from: {
+/** What the parser is told of the call. */
+export interface SqlmapCall {
   readonly action: SqlmapAction;
   readonly param: string;
+  /** The finding of an injectable parameter before its techniques are known. */
+  draftOf(place: string): FindingDraft;
   emit(event: ToolEvent): void;
-}): ToolParser<SqlmapResult> {
+}
+
+/** Reads sqlmap 1.7.2: what was found from its log file, whether it really looked from stdout. */
+export function parseSqlmap(from: SqlmapCall): ToolParser<SqlmapResult> {
   const heard: Heard = {
     isNegative: false,
     plainStatus: undefined,
@@ -40,9 +47,10 @@ export function parseSqlmap(from: {
     isEnded: false,
     isAnything: false,
   };
+  const report = createReport(from);
   const stdout = createLineReader(MAX_LINE, (line) => {
     hearLine(heard, line);
-    report(from, line);
+    report(line);
   });
   return {
     stdout(chunk) {
@@ -79,15 +87,33 @@ function hearLine(heard: Heard, line: string): void {
   if (level === 'WARNING' && /^on .* it is not possible to (?:enumerate|get)/.test(text)) heard.isUnsupported = true;
 }
 
-function report(from: { readonly param: string; emit(event: ToolEvent): void }, line: string): void {
-  const test = /^\[\d\d:\d\d:\d\d\] \[INFO\] testing '([^']{1,120})/.exec(line)?.[1];
-  if (test !== undefined) from.emit({ kind: 'progress', message: `testing ${cleanText(test, 120)}` });
-  // Not one pattern with gaps: a line that repeats "' is '" would make it go back at every one (CWE-1333).
-  const isInfo = /^\[\d\d:\d\d:\d\d\] \[INFO\] \S+ parameter '/.test(line);
-  const verdict = isInfo ? line.indexOf("' is '") : -1;
-  if (verdict >= 0 && line.includes("' injectable", verdict + 6)) {
-    from.emit({ kind: 'finding', message: `parameter ${from.param} is injectable` });
-  }
+/** Tells of each test that begins, with their rate by sqlmap's own clock, and of each technique that worked. */
+function createReport(from: SqlmapCall): (line: string) => void {
+  let done = 0;
+  let startS: number | undefined;
+  let isTold = false;
+  return (line) => {
+    const stamp = /^\[(\d\d):(\d\d):(\d\d)\] \[INFO\] /.exec(line);
+    if (stamp === null) return;
+    const text = line.slice(stamp[0].length);
+    const nowS = Number(stamp[1]) * 3600 + Number(stamp[2]) * 60 + Number(stamp[3]);
+    const test = /^testing '([^']{1,120})/.exec(text)?.[1];
+    if (test !== undefined) {
+      startS ??= nowS;
+      const elapsedS = (nowS - startS + DAY_S) % DAY_S;
+      const rate = elapsedS > 0 ? { ratePerSecond: done / elapsedS } : {};
+      // How many tests there will be depends on the answers.
+      from.emit({ kind: 'progress', done, ...rate, message: `testing ${cleanText(test, 120)}` });
+      done += 1;
+    }
+    // Not one pattern with gaps: a line that repeats "' is '" would make it go back at every one (CWE-1333).
+    const place = /^(\S{1,20}) parameter '/.exec(text)?.[1];
+    const verdict = place === undefined ? -1 : text.indexOf("' is '");
+    if (place === undefined || verdict < 0 || !text.includes("' injectable", verdict + 6)) return;
+    const draft = isTold || !/^(?:GET|POST)$/.test(place) ? {} : { draft: from.draftOf(place) };
+    isTold ||= 'draft' in draft;
+    from.emit({ kind: 'finding', message: `parameter ${from.param} is injectable`, ...draft });
+  };
 }
 
 function conclude(action: SqlmapAction, heard: Heard, end: ToolEnd): ParseOutcome<SqlmapResult> {

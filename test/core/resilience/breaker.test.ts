@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SallyportError } from '../../../src/core/errors.ts';
-import { breakCircuit, makeRig, settle } from './rig.ts';
+import { breakCircuit, makeRig, settle, enter } from './rig.ts';
 
 const OPEN = { code: 'ERR_TOOL_CIRCUIT_OPEN' };
 
@@ -158,7 +158,7 @@ void test('a work that throws at once is judged like one that rejects', async ()
   const rig = makeRig();
   await breakCircuit(rig);
   rig.clock.advance(1000);
-  const throws = rig.gate.enter('a', { signal: new AbortController().signal }, () => {
+  const throws = enter(rig.gate, { tool: 'a' }, () => {
     throw new SallyportError('ERR_TOOL_UNAVAILABLE', 'x');
   });
   await assert.rejects(throws, { code: 'ERR_TOOL_UNAVAILABLE' });

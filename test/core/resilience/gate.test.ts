@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { array, asyncProperty, assert as assertProperty, constantFrom, nat, record } from 'fast-check';
-import { type Call, LIMITS, makeRig, settle } from './rig.ts';
+import { type Call, enter, LIMITS, makeRig, settle } from './rig.ts';
 
 const BUSY = { code: 'ERR_TOOL_BUSY' };
 
 void test('a call gets its place at once when there is one', async () => {
   const rig = makeRig();
-  const queuedMs = await rig.gate.enter(
-    'a',
-    { signal: new AbortController().signal },
-    async (admission) => admission.queuedMs,
-  );
+  const queuedMs = await enter(rig.gate, { tool: 'a' }, async (admission) => admission.queuedMs);
   assert.equal(queuedMs, 0);
   assert.equal(rig.gate.state('a').active, 0);
 });
@@ -21,11 +17,7 @@ void test('calls wait in order and learn how long they waited', async () => {
   const order: string[] = [];
   const first = rig.call();
   const waits = ['second', 'third'].map((name) =>
-    rig.gate.enter(
-      'a',
-      { signal: new AbortController().signal },
-      async ({ queuedMs }) => void order.push(`${name} ${queuedMs}`),
-    ),
+    enter(rig.gate, { tool: 'a' }, async ({ queuedMs }) => void order.push(`${name} ${queuedMs}`)),
   );
   await settle();
   rig.clock.advance(250);
@@ -41,6 +33,53 @@ void test('a full line is an honest refusal with a time', async () => {
   await assert.rejects(rig.call().result, { ...BUSY, status: 503, retryAfterMs: 3000 });
   for (const call of calls) call.succeed();
   await Promise.all(calls.map(({ result }) => result));
+});
+
+void test('owners take turns: a thousand calls of one principal do not keep another from its turn', async () => {
+  const rig = makeRig({ tools: { a: { maxQueued: 2000 } }, process: { maxQueuedRuns: 2000 } });
+  const order: string[] = [];
+  const first = rig.call();
+  const call = (owner: string) => enter(rig.gate, { tool: 'a', owner }, async () => void order.push(owner));
+  const many = Array.from({ length: 1000 }, () => call('flood'));
+  const others = [call('quiet'), call('other'), call('quiet')];
+  await settle();
+  first.succeed();
+  await Promise.all([first.result, ...many, ...others]);
+  assert.deepEqual(order.slice(0, 6), ['flood', 'quiet', 'other', 'flood', 'quiet', 'flood']);
+  assert.equal(order.length, 1003);
+});
+
+void test('a line that is full of one principal still has a place for each other one, and none where nobody may wait', async () => {
+  const rig = makeRig();
+  const first = rig.call();
+  const call = (owner: string) => enter(rig.gate, { tool: 'a', owner }, async () => owner);
+  const waiting = [call('flood'), call('flood'), call('quiet')];
+  await assert.rejects(call('flood'), BUSY);
+  await assert.rejects(call('quiet'), BUSY);
+  first.succeed();
+  assert.deepEqual(await Promise.all(waiting), ['flood', 'flood', 'quiet']);
+  const none = makeRig({ tools: { a: { maxQueued: 0 } } });
+  const running = none.call();
+  await assert.rejects(
+    enter(none.gate, { tool: 'a', owner: 'quiet' }, async () => 'x'),
+    BUSY,
+  );
+  running.succeed();
+  await running.result;
+});
+
+void test('whoever was admitted and leaves gives the place back, held or waited for', async () => {
+  const rig = makeRig();
+  const held = rig.gate.admit('a', { signal: new AbortController().signal, owner: 'one' });
+  const waiting = rig.gate.admit('a', { signal: new AbortController().signal, owner: 'two' });
+  assert.deepEqual([rig.gate.state('a').active, rig.gate.state('a').queued], [1, 1]);
+  waiting.leave();
+  await settle();
+  assert.equal(rig.gate.state('a').queued, 0);
+  held.leave();
+  await settle();
+  assert.equal(rig.gate.state('a').active, 0);
+  assert.equal(await enter(rig.gate, { tool: 'a' }, async () => 'in'), 'in');
 });
 
 void test('an aborted call leaves the line at once and frees its place in it', async () => {

@@ -1,7 +1,13 @@
 import type { Clock } from '../../../src/core/clock.ts';
 import { SallyportError } from '../../../src/core/errors.ts';
 import type { Recorder } from '../../../src/core/metrics/table.ts';
-import { createGate, type Gate, type GateLimits, type ProcessLimits } from '../../../src/core/resilience/gate.ts';
+import {
+  type Admission,
+  createGate,
+  type Gate,
+  type GateLimits,
+  type ProcessLimits,
+} from '../../../src/core/resilience/gate.ts';
 
 export const LIMITS: GateLimits = {
   concurrency: 1,
@@ -61,7 +67,7 @@ export function makeRig(
   const call = (tool = 'a', signal: AbortSignal = never): Call => {
     const end = Promise.withResolvers<string>();
     let started = false;
-    const result = gate.enter(tool, { signal }, () => {
+    const result = enter(gate, { tool, signal }, () => {
       started = true;
       return end.promise;
     });
@@ -75,6 +81,15 @@ export function makeRig(
     };
   };
   return { gate, clock, recorded, call };
+}
+
+/** A call of one owner from its admission to its end. */
+export async function enter<T>(
+  gate: Gate,
+  { tool, signal = never, owner = 'owner' }: { tool: string; signal?: AbortSignal; owner?: string },
+  work: (admission: Admission) => Promise<T>,
+): Promise<T> {
+  return gate.admit(tool, { signal, owner }).run(work);
 }
 
 /** Runs calls that fail until the circuit of the tool is open. */

@@ -71,9 +71,9 @@ const ENDINGS: readonly { name: string; ending: Ending; code: string; outcome: s
     trips: true,
   },
   {
-    name: 'a cancel',
+    name: 'the end of the gateway',
     ending: { ending: 'cancelled', exitCode: null },
-    code: 'ERR_RUN_CANCELLED',
+    code: 'ERR_SHUTTING_DOWN',
     outcome: 'cancelled',
     trips: false,
   },

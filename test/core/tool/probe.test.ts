@@ -54,8 +54,8 @@ function executorThat(execution: Partial<Execution>, output = '', raw = false) {
     rawAvailable: raw,
     run: (command, channels) => {
       commands.push(command);
-      channels.onStdout(Buffer.from(output.slice(0, 3)));
-      channels.onStderr(Buffer.from(output.slice(3)));
+      void channels.onStdout(Buffer.from(output.slice(0, 3)));
+      void channels.onStderr(Buffer.from(output.slice(3)));
       return Promise.resolve({ ...ENDED, ...execution });
     },
   };

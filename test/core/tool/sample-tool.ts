@@ -41,6 +41,8 @@ export function sampleTool(overrides: Partial<AnyTool> = {}): AnyTool {
     grammar: { options: { '-n': 'flag' }, operands: 'address' },
     argv: (_input, pinned) => ['-n', pinned.one('host').address],
     parse: () => ({ stdout: () => undefined, end: () => ({ result: { ok: true }, complete: true }) }),
+    findings: () => [],
+    coverage: () => ({ areas: [], missing: [] }),
     probe: { argv: ['--version'], version: /(\d[\w.]*)/ },
     examples: [{ title: 'one', input: { host: '10.77.0.10' }, argv: ['-n', '10.77.0.10'] }],
   });

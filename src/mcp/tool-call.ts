@@ -1,0 +1,121 @@
+import type { RunOptions, RunResult } from '../../schemas/run.ts';
+import type { Principal } from '../core/auth/types.ts';
+import { SallyportError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { waitForRun } from '../core/run/wait.ts';
+import type { RunEngine, RunHistory, StartedRun } from '../core/run/types.ts';
+import type { ToolEvent } from '../core/tool/definition.ts';
+import type { RegisteredTool } from '../core/tool/registry-types.ts';
+import { tokensOfCall } from './budget.ts';
+import { briefOf, nextOf } from './follow-up.ts';
+import type { OutputCheck } from './output-check.ts';
+import { type AnswerFrame, fitsWhole, goingOnAnswer, resultAnswer, type ToolAnswer } from './run-answer.ts';
+
+/** What a call of a security tool stands on. */
+export interface ToolCallParts {
+  readonly runs: RunEngine;
+  readonly history: RunHistory;
+  readonly log: Log;
+  readonly isOutput: OutputCheck;
+  /** Longest wait for the end of a run when the call names none, milliseconds. */
+  readonly inlineWaitMs: () => number;
+  /** True once the endpoint stops: what ends connections then must not end runs. */
+  readonly isStopping: () => boolean;
+}
+
+/** One call of a security tool. */
+export interface SecurityCall {
+  readonly tool: RegisteredTool;
+  readonly input: unknown;
+  readonly run: RunOptions | undefined;
+  readonly principal: Principal;
+  readonly requestId: string;
+  /** Aborted when the client cancels; with `isLasting` not when it only loses its connection. */
+  readonly signal: AbortSignal;
+  /** The era in which losing the connection is no cancellation: the run is detached at once. */
+  readonly isLasting: boolean;
+  readonly onEvent: (event: ToolEvent) => void;
+}
+
+/** Starts a run and answers its end, or its handle when that takes longer than the call waits. Rejects as the engine. */
+export async function callSecurityTool(parts: ToolCallParts, call: SecurityCall): Promise<ToolAnswer> {
+  const { tool, run, principal, requestId, signal, onEvent } = call;
+  const { name } = tool.definition;
+  const started = await parts.runs.start({
+    tool: name,
+    input: call.input,
+    run,
+    principal,
+    requestId,
+    signal,
+    onEvent,
+  });
+  const waiting = call.isLasting ? await lasting(parts, started, call) : { started, release: () => undefined };
+  const waited = await waitForRun(waiting.started, waitMsOf(run) ?? parts.inlineWaitMs()).finally(waiting.release);
+  const fits = (value: unknown) => parts.isOutput(tool.definition, value);
+  const frame = { tokens: tokensOfCall(run?.maxTokens), fits };
+  if (waited.kind === 'ended')
+    return resultAnswer(waited.result, { ...frame, ...(await knownOf(parts, call, waited.result)) });
+  const findings = await withoutFault(parts, call, () => briefOf(parts.history, principal, waited.run));
+  return goingOnAnswer(waited.run, { ...frame, findings, next: nextOf(waited.run, principal) });
+}
+
+/** What stands beside a result that has no room: its most important findings and where the rest is. */
+export async function knownOf(
+  parts: Pick<ToolCallParts, 'history' | 'log'>,
+  { principal, requestId, run }: Pick<SecurityCall, 'principal' | 'requestId' | 'run'>,
+  result: RunResult,
+): Promise<Pick<AnswerFrame, 'findings' | 'next'>> {
+  if (fitsWhole(result, tokensOfCall(run?.maxTokens))) return {};
+  const known = await withoutFault(parts, { requestId }, async () => {
+    const record = await parts.history.get(principal, result.runId);
+    return { findings: await briefOf(parts.history, principal, record), next: nextOf(record, principal) };
+  });
+  return known ?? {};
+}
+
+/** The engine has checked it; what is no number here is not waited for. */
+function waitMsOf(run: RunOptions | undefined): number | undefined {
+  return typeof run?.waitMs === 'number' ? run.waitMs : undefined;
+}
+
+/**
+ * Detached, and still ended by an explicit cancellation: `signal` means nothing to a detached run, so that it is
+ * cancelled by its id. Whoever waits is let go, whatever the run does then.
+ */
+async function lasting(parts: ToolCallParts, started: StartedRun, { signal, principal, requestId }: SecurityCall) {
+  await started.detach();
+  const { runId, isNew } = started;
+  const stopped = Promise.withResolvers<never>();
+  const leave = () => {
+    // A gateway that stops ends every session; what runs then is the engine's to end or to keep.
+    if (parts.isStopping())
+      return stopped.reject(new SallyportError('ERR_SHUTTING_DOWN', `The gateway is stopping. Run ${runId}.`));
+    parts.history.cancel(principal, runId).catch((cause: unknown) => {
+      parts.log.error('request.failed', { requestId, cause });
+    });
+  };
+  if (signal.aborted) leave();
+  else signal.addEventListener('abort', leave, { once: true });
+  const ended = Promise.race([started.ended, stopped.promise]);
+  // Whoever waits 0 ms never asks for it.
+  ended.catch(() => undefined);
+  return {
+    started: { runId, isNew, ended, read: () => started.read(), detach: () => started.detach() },
+    release: () => signal.removeEventListener('abort', leave),
+  };
+}
+
+/** What only adds to an answer must not take the answer away. */
+async function withoutFault<T>(
+  { log }: Pick<ToolCallParts, 'log'>,
+  { requestId }: Pick<SecurityCall, 'requestId'>,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (cause) {
+    log.warn('request.failed', { requestId, cause });
+    return undefined;
+  }
+}
