@@ -182,7 +182,7 @@ test('a gateway that ends leaves no process of a tool behind', async (t) => {
   await until(() => programsWith(word).length === 2);
   await gateway.gateway.close();
   assert.deepEqual(processesWith(word), []);
-  for (const answer of await Promise.all(running)) assert.equal(answer.code, 'ERR_RUN_CANCELLED');
+  for (const answer of await Promise.all(running)) assert.equal(answer.code, 'ERR_SHUTTING_DOWN');
 });
 
 test('output beyond its cap is neither kept nor called a success, and the number of waiting calls is bounded', async (t) => {

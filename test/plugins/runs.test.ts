@@ -164,7 +164,7 @@ test('shutting down ends what runs and refuses what comes', async (t) => {
   await until(() => fixture.gateway.executor.active === 1);
   await fixture.gateway.close();
   assert.equal(fixture.gateway.executor.active, 0);
-  assert.equal(codeOf(await running), 'ERR_RUN_CANCELLED');
+  assert.equal(codeOf(await running), 'ERR_SHUTTING_DOWN');
   assert.equal(codeOf(await post(fixture, 'echo', { input: { word: 'late' } })), 'ERR_SHUTTING_DOWN');
 });
 

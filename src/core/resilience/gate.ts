@@ -188,6 +188,8 @@ function admit(passage: Passage, call: Admittee): Admitted {
   return {
     run: async (work) => use(passage, { queuedMs: await place, signal: call.signal }, work),
     leave: () => {
+      // Twice would give somebody else's place away.
+      if (left.signal.aborted) return;
       left.abort();
       place.then(
         () => giveBack(passage),

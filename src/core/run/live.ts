@@ -101,8 +101,8 @@ async function startAndExecute(engine: Engine, run: LiveRun, life: Life & { queu
 }
 
 /**
- * Rejects with ERR_AUTH_FORBIDDEN when the owner of a run may not run tools any more. Attack: a leaked key queues a thousand scans, and they start for days after it was revoked. Who did not wait was
- * authenticated just now.
+ * Rejects with ERR_AUTH_FORBIDDEN when the owner of a run may not run tools any more. Attack: a leaked key queues a
+ * thousand scans, and they start for days after it was revoked. Who did not wait was authenticated just now.
  */
 export async function requireOwner(engine: Engine, owner: string): Promise<void> {
   const principal = await engine.principal(owner);

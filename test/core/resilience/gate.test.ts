@@ -77,6 +77,7 @@ void test('whoever was admitted and leaves gives the place back, held or waited 
   await settle();
   assert.equal(rig.gate.state('a').queued, 0);
   held.leave();
+  held.leave();
   await settle();
   assert.equal(rig.gate.state('a').active, 0);
   assert.equal(await enter(rig.gate, { tool: 'a' }, async () => 'in'), 'in');
