@@ -22,7 +22,8 @@ async function startWithSurvivor(t: TestContext, child: string) {
     },
     onStderr: () => undefined,
   });
-  t.after(() => signalProcess(Number.parseInt(out, 10), 'SIGKILL'));
+  // The child may have written before its parent did.
+  t.after(() => signalProcess(Number(/\d+/.exec(out)?.[0]), 'SIGKILL'));
   await started.exited;
   return started;
 }
