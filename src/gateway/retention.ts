@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Recorder } from '../core/metrics/table.ts';
 import type { Store } from '../core/store/types.ts';
+import { pause } from './pause.ts';
 
 const INTERVAL_MS = 600_000;
 const RUNS_AT_ONCE = 500;
@@ -29,7 +30,7 @@ async function keepSweeping(parts: RetentionParts): Promise<void> {
       // A store that cannot be written says so in /health; the next round tries again.
       parts.log.error('store.failed', { err });
     }
-    await pause(parts.signal);
+    await pause(INTERVAL_MS, parts.signal);
   }
 }
 
@@ -56,17 +57,4 @@ async function removeSome({ store, log }: RetentionParts, before: number): Promi
     log.info('run.removed', { runId, by: 'retention' });
   }
   return removed > 0;
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, INTERVAL_MS).unref();
-    signal.addEventListener('abort', done, { once: true });
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    if (signal.aborted) done();
-  });
 }

@@ -4,6 +4,7 @@ import type { Log } from '../core/log.ts';
 import type { AnyTool } from '../core/tool/definition.ts';
 import { probeTool } from '../core/tool/probe.ts';
 import type { Registry } from '../core/tool/registry-types.ts';
+import { pause } from './pause.ts';
 
 export interface ProbingOptions {
   readonly tools: readonly AnyTool[];
@@ -44,16 +45,4 @@ async function probeAll({ tools, registry, executor, clock, log, signal }: Probi
     const { available, version, path, fault } = availability;
     log.info('tool.probed', { tool: tool.name, available, version, path, fault });
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms).unref();
-    signal.addEventListener('abort', done, { once: true });
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-  });
 }

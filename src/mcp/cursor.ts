@@ -1,4 +1,5 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { createCursors as createSealed } from '../core/run/cursors.ts';
 import { RPC, RpcFault } from './json-rpc.ts';
 
 /** Makes and reads opaque pagination cursors. A cursor is bound to its principal and to this process. */
@@ -10,23 +11,16 @@ export interface Cursors {
 }
 
 /** Cursors under a fresh random key, so that none survives a restart. */
-export function createCursors(key: Buffer = randomBytes(32)): Cursors {
-  const mac = (principalId: string, name: string) =>
-    createHmac('sha256', key)
-      .update(JSON.stringify([principalId, name]))
-      .digest();
+export function createCursors(): Cursors {
+  const sealed = createSealed(randomBytes(32));
   return {
-    seal: (principalId, name) =>
-      `${Buffer.from(name).toString('base64url')}.${mac(principalId, name).toString('base64url')}`,
+    seal: (principalId, name) => sealed.seal([principalId], name),
     open: (principalId, cursor) => {
-      const [payload = '', tag = '', ...rest] = cursor.split('.');
-      const name = Buffer.from(payload, 'base64url').toString();
-      const given = Buffer.from(tag, 'base64url');
-      const expected = mac(principalId, name);
-      // A cursor of another principal, or a forged one, must not open a view that is not the caller's.
-      if (rest.length > 0 || given.length !== expected.length || !timingSafeEqual(given, expected))
+      try {
+        return sealed.open([principalId], cursor);
+      } catch {
         throw new RpcFault(RPC.invalidParams, 'The cursor is not valid; start again without one.');
-      return name;
+      }
     },
   };
 }

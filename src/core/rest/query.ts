@@ -1,5 +1,6 @@
 import type { RunState } from '../../../schemas/run-record.ts';
 import { SallyportError } from '../errors.ts';
+import { PAGE_LIMIT } from '../run/list-request.ts';
 
 /** Bounds of one number in a query, inclusive. */
 export interface QueryRange {
@@ -9,7 +10,7 @@ export interface QueryRange {
 }
 
 /** Entries of a page. */
-export const LIMIT: QueryRange = { name: 'limit', minimum: 1, maximum: 200 };
+export const LIMIT: QueryRange = { name: 'limit', ...PAGE_LIMIT };
 
 /** A whole number of a query in its one spelling; out of range is refused, never clamped. Throws ERR_INPUT_INVALID. */
 export function integerOf(text: string | undefined, { name, minimum, maximum }: QueryRange): number | undefined {

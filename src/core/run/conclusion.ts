@@ -6,7 +6,7 @@ import type { Execution } from '../execution/types.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { CleanedResult } from '../redaction/untrusted.ts';
 import type { ParseOutcome, ToolEvent } from '../tool/definition.ts';
-import { secretTexts } from './secret-texts.ts';
+import { maskOf } from './plan-mask.ts';
 
 /** How texts are made safe before they leave the engine. */
 export interface RunText {
@@ -69,9 +69,7 @@ function failureOf(
   { text, parsed }: { readonly text: RunText; readonly parsed: ParseOutcome<unknown> },
 ): { readonly failure?: string } {
   if (parsed.failure === undefined) return {};
-  const { definition } = plan.tool;
-  const mask = text.masker(secretTexts(definition, plan.input), definition.output);
-  return { failure: mask(text.cleanField(parsed.failure, MAX_FAILURE)) };
+  return { failure: maskOf(text, plan)(text.cleanField(parsed.failure, MAX_FAILURE)) };
 }
 
 function judge({ plan, execution, timeoutTrips }: RunFrame, parsed: ParseOutcome<unknown>): Verdict {
@@ -143,7 +141,7 @@ function toRunResult(
 ): RunResult {
   const { plan, execution, runId } = frame;
   const { definition } = plan.tool;
-  const mask = read.text.masker(secretTexts(definition, plan.input), definition.output);
+  const mask = maskOf(read.text, plan);
   const cleaned = read.text.cleanResult(read.parsed.result, mask);
   const whole = execution.ending === 'exited' && !execution.stdout.truncated;
   return {

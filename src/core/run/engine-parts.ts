@@ -26,7 +26,7 @@ export interface EngineParts {
   readonly plans: PlanSources;
   readonly gate: Pick<Gate, 'admit'>;
   readonly executor: Pick<Executor, 'run'>;
-  readonly store: Pick<Store, 'runs' | 'output' | 'fault' | 'cursorKey'>;
+  readonly store: Pick<Store, 'runs' | 'output' | 'cursorKey'>;
   readonly hub: RunHub;
   readonly limits: (tool: RegisteredTool) => ExecutionLimits;
   readonly keepSecret: (secret: FoundSecret) => { readonly id: string; readonly kept: Promise<void> };

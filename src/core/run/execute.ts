@@ -12,6 +12,7 @@ import type { EngineParts } from './engine-parts.ts';
 import { maskLines } from './masked-output.ts';
 import { createOutputWriter, type KeptOutputs } from './output-writer.ts';
 import { startParser } from './parser.ts';
+import { maskOf } from './plan-mask.ts';
 import { cutShort } from './record.ts';
 import { secretTexts } from './secret-texts.ts';
 import { showTail } from './tail.ts';
@@ -22,8 +23,6 @@ export interface RunJob {
   readonly runId: string;
   readonly plan: Plan;
   readonly queuedMs: number;
-  readonly requestId: string;
-  readonly owner: string;
   readonly signal: AbortSignal;
   readonly timeouts: TimeoutLedger;
   /** Cleaned, and masked by what is secret for everybody and by what the call brought. */
@@ -49,7 +48,7 @@ export async function executePlan(parts: EngineParts, job: RunJob): Promise<Exec
   const { runId, plan } = job;
   const { definition } = plan.tool;
   const given = secretTexts(definition, plan.input);
-  const mask = parts.text.masker(given, definition.output);
+  const mask = maskOf(parts.text, plan);
   const parser = startParser(plan, (event) => job.onEvent(maskMessage(parts.text.cleanEvent(event, mask), mask)));
   const written = createOutputWriter({
     runId,
@@ -154,8 +153,8 @@ function factsOf(
  * Cleaned and masked as the targets of findings are, which are compared with its subjects. A method stays whole, because
  * it is only equal or not.
  */
-function cleanCoverage(text: EngineParts['text'], { tool, input }: Plan, { areas, missing }: Coverage): Coverage {
-  const mask = text.masker(secretTexts(tool.definition, input), tool.definition.output);
+function cleanCoverage(text: EngineParts['text'], plan: Plan, { areas, missing }: Coverage): Coverage {
+  const mask = maskOf(text, plan);
   const clean: FindingText = { clean: (plain, maxLength) => text.cleanField(plain, maxLength), mask };
   const line = (plain: string, maxLength: number) => lineField(plain, maxLength, clean);
   return {

@@ -73,6 +73,14 @@ function unfinished({ state }: Run): SallyportError {
   return new SallyportError('ERR_RUN_UNFINISHED', `The run is ${state}.`, { retryAfterMs: 1000, details: { state } });
 }
 
+/** Where a page begins, and the cursor of the one behind it; `binding` is the reader and the list. */
+function placeIn({ cursors }: Parts, binding: readonly unknown[], cursor: string | undefined) {
+  return {
+    from: cursor === undefined ? {} : { after: cursors.open(binding, cursor) },
+    following: (next: string | undefined) => (next === undefined ? {} : { nextCursor: cursors.seal(binding, next) }),
+  };
+}
+
 async function listRuns(parts: Parts, who: Principal, request: RunListRequest) {
   const { cursor, limit, state, since, until, ...filters } = request;
   const query: Omit<RunQuery, 'limit' | 'after'> = {
@@ -83,11 +91,11 @@ async function listRuns(parts: Parts, who: Principal, request: RunListRequest) {
     ...timeOf('until', until),
   };
   const binding = ['runs', who.id, query];
-  const after = cursor === undefined ? {} : { after: parts.cursors.open(binding, cursor) };
-  const page = await parts.store.runs.list({ ...query, ...after, limit: limitOf(limit) });
+  const at = placeIn(parts, binding, cursor);
+  const page = await parts.store.runs.list({ ...query, ...at.from, limit: limitOf(limit) });
   return {
     runs: page.items.map((run) => shown(parts, run)),
-    ...(page.next === undefined ? {} : { nextCursor: parts.cursors.seal(binding, page.next) }),
+    ...at.following(page.next),
   };
 }
 
@@ -99,12 +107,12 @@ async function findingsOfRun(
   const { runId, limit, cursor } = request;
   const run = await visible(parts, who, runId);
   const binding = ['findings of', who.id, runId];
-  const after = cursor === undefined ? {} : { after: parts.cursors.open(binding, cursor) };
-  const page = await parts.store.findings.ofRun(runId, { limit: limitOf(limit), ...after });
+  const at = placeIn(parts, binding, cursor);
+  const page = await parts.store.findings.ofRun(runId, { limit: limitOf(limit), ...at.from });
   const mask = parts.masker(run.owner);
   return {
     findings: page.items.map((finding) => maskFinding(finding, mask)),
-    ...(page.next === undefined ? {} : { nextCursor: parts.cursors.seal(binding, page.next) }),
+    ...at.following(page.next),
   };
 }
 
@@ -116,8 +124,8 @@ async function listFindings(parts: Parts, who: Principal, request: FindingListRe
     ...timeOf('since', since),
   };
   const binding = ['findings', who.id, query];
-  const after = cursor === undefined ? {} : { after: parts.cursors.open(binding, cursor) };
-  const page = await parts.store.findings.list({ ...query, ...after, limit: limitOf(limit) });
+  const at = placeIn(parts, binding, cursor);
+  const page = await parts.store.findings.list({ ...query, ...at.from, limit: limitOf(limit) });
   const masks = new Map<string, ReturnType<Parts['masker']>>();
   const maskFor = async (finding: Finding) => {
     const owner = seesAll(who) ? ((await parts.store.runs.get(finding.runId))?.owner ?? who.id) : who.id;
@@ -127,7 +135,7 @@ async function listFindings(parts: Parts, who: Principal, request: FindingListRe
   };
   return {
     findings: await Promise.all(page.items.map(maskFor)),
-    ...(page.next === undefined ? {} : { nextCursor: parts.cursors.seal(binding, page.next) }),
+    ...at.following(page.next),
   };
 }
 
@@ -135,10 +143,10 @@ async function diff(parts: Parts, who: Principal, request: Parameters<RunHistory
   const { from, to, limit, cursor, unchanged = false } = request;
   const [before, after] = [await visible(parts, who, from), await visible(parts, who, to)];
   const binding = ['diff', who.id, from, to, unchanged];
-  const position = cursor === undefined ? {} : { after: parts.cursors.open(binding, cursor) };
+  const at = placeIn(parts, binding, cursor);
   const side = async (run: Run) => ({ run, coverage: await parts.store.runs.coverage(run.runId) });
   const pair = { from: await side(before), to: await side(after) };
-  const found = await compareRuns(parts.store.findings, pair, { limit: limitOf(limit), unchanged, ...position });
+  const found = await compareRuns(parts.store.findings, pair, { limit: limitOf(limit), unchanged, ...at.from });
   const masks = { before: parts.masker(before.owner), after: parts.masker(after.owner) };
   return {
     from,
@@ -146,7 +154,7 @@ async function diff(parts: Parts, who: Principal, request: Parameters<RunHistory
     counts: found.counts,
     notes: found.notes.map((note) => masks.after.text(masks.before.text(note))),
     entries: found.entries.map((entry) => maskDiffEntry(entry, masks)),
-    ...(found.next === undefined ? {} : { nextCursor: parts.cursors.seal(binding, found.next) }),
+    ...at.following(found.next),
   };
 }
 

@@ -1,14 +1,16 @@
 import { SallyportError } from '../errors.ts';
 
 const DEFAULT_LIMIT = 50;
-const MOST = 200;
+/** Entries of a page, at least and at most. */
+export const PAGE_LIMIT = { minimum: 1, maximum: 200 } as const;
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
 /** The size of a page. Throws ERR_INPUT_INVALID outside 1 to 200. */
 export function limitOf(limit: number | undefined): number {
   if (limit === undefined) return DEFAULT_LIMIT;
-  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= MOST) return limit;
-  throw new SallyportError('ERR_INPUT_INVALID', `limit must be 1 to ${MOST}.`);
+  const { minimum, maximum } = PAGE_LIMIT;
+  if (Number.isSafeInteger(limit) && limit >= minimum && limit <= maximum) return limit;
+  throw new SallyportError('ERR_INPUT_INVALID', `limit must be ${minimum} to ${maximum}.`);
 }
 
 /** A time of a filter as milliseconds, under its name; nothing when it is not given. Throws ERR_INPUT_INVALID. */

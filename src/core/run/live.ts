@@ -11,8 +11,8 @@ import { type Executed, executePlan } from './execute.ts';
 import { type Journal, MORE_THAN_KEPT, type RunEnd } from './journal.ts';
 import type { LiveRun } from './live-runs.ts';
 import type { OwnedSecrets } from './owned-secrets.ts';
+import { maskOf } from './plan-mask.ts';
 import { cutShort, plannedFields } from './record.ts';
-import { secretTexts } from './secret-texts.ts';
 import { stateOf } from './states.ts';
 import type { CallRequest } from './types.ts';
 
@@ -73,7 +73,7 @@ async function startAndExecute(engine: Engine, run: LiveRun, life: Life & { queu
   if (queuedMs > 0 || run.isDetached()) await requireOwner(engine, request.principal.id);
   let plan = await currentPlan(engine, { plan: queuedMs > 0 ? undefined : life.plan, source });
   const { definition } = plan.tool;
-  const mask = engine.text.masker(secretTexts(definition, plan.input), definition.output);
+  const mask = maskOf(engine.text, plan);
   const startedAt = new Date(engine.clock.now());
   await journal.start(
     {
@@ -91,7 +91,7 @@ async function startAndExecute(engine: Engine, run: LiveRun, life: Life & { queu
     requestId: request.requestId,
     principal: request.principal.id,
   });
-  const job = { runId: run.runId, plan, queuedMs, requestId: request.requestId, owner: request.principal.id };
+  const job = { runId: run.runId, plan, queuedMs };
   const onEvent: Parameters<typeof executePlan>[1]['onEvent'] = (event) => {
     journal.note(event);
     request.onEvent?.(event);

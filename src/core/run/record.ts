@@ -2,7 +2,7 @@ import type { RunResult } from '../../../schemas/run.ts';
 import type { Run } from '../../../schemas/run-record.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { RunText } from './conclusion.ts';
-import { secretTexts } from './secret-texts.ts';
+import { maskOf } from './plan-mask.ts';
 
 /** What a record is made from besides its plan. */
 export interface RecordFrame {
@@ -51,8 +51,8 @@ export function queuedRecord(plan: Plan, frame: RecordFrame): Run {
 
 /** The fields that a plan decides; a run that waited is planned again, and they are written again. */
 export function plannedFields(plan: Plan, text: RunText) {
-  const { definition, availability } = plan.tool;
-  const mask = text.masker(secretTexts(definition, plan.input), definition.output);
+  const { availability } = plan.tool;
+  const mask = maskOf(text, plan);
   return {
     toolVersion: availability.version ?? null,
     risk: plan.risk,

@@ -2,36 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Principal } from '../../../src/core/auth/types.ts';
 import { SallyportError } from '../../../src/core/errors.ts';
-import type { Execution, Executor } from '../../../src/core/execution/types.ts';
 import { caller, engineFixture } from '../../fixtures/engine.ts';
-
-const EXECUTED: Execution = {
-  ending: 'exited',
-  exitCode: 0,
-  signal: null,
-  durationMs: 5,
-  stdout: { bytes: 5, truncated: false },
-  stderr: { bytes: 0, truncated: false },
-  files: new Map(),
-  layers: ['L0'],
-  survivors: 0,
-  memoryExceeded: false,
-};
-
-/** A process that runs until it is let go or cancelled. */
-function heldProcess() {
-  const go = Promise.withResolvers<void>();
-  const started = Promise.withResolvers<void>();
-  const run: Executor['run'] = async (_command, channels) => {
-    const { signal } = channels;
-    await channels.onStdout(Buffer.from('hello'));
-    started.resolve();
-    signal.addEventListener('abort', () => go.resolve(), { once: true });
-    await go.promise;
-    return signal.aborted ? { ...EXECUTED, ending: 'cancelled', exitCode: null } : EXECUTED;
-  };
-  return { run, started: started.promise, letGo: () => go.resolve() };
-}
+import { heldProcess } from '../../fixtures/held-process.ts';
 
 test('the same idempotency key is the same run; with something else it is a conflict; of another caller another run', async () => {
   const fixture = engineFixture();

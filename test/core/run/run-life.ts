@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Executor } from '../../../src/core/execution/types.ts';
 import { openStore } from '../../../src/store/store.ts';
 import { engineFixture } from '../../fixtures/engine.ts';
+import { EXECUTED } from '../../fixtures/held-process.ts';
 
 const [, , dataDir = '', startsFile = '', way] = process.argv;
 const say = (line: string) => void writeSync(1, `${line}\n`);
@@ -25,18 +26,8 @@ const run: Executor['run'] = async ({ runId }, channels) => {
     if (total === BLOCK.length) say(`held ${runId}`);
   }
   await sleep(Math.random() * 40);
-  return {
-    ending: channels.signal.aborted ? 'cancelled' : 'exited',
-    exitCode: 0,
-    signal: null,
-    durationMs: 5,
-    stdout: { bytes: BLOCK.length, truncated: false },
-    stderr: { bytes: 0, truncated: false },
-    files: new Map(),
-    layers: ['L0'],
-    survivors: 0,
-    memoryExceeded: false,
-  };
+  const stdout = { bytes: BLOCK.length, truncated: false };
+  return { ...EXECUTED, ending: channels.signal.aborted ? 'cancelled' : 'exited', stdout };
 };
 
 const store = await openStore(dataDir);
