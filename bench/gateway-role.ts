@@ -63,6 +63,8 @@ async function startIn(dataDir: string, tools: readonly AnyTool[]): Promise<Role
     dataDir: directory,
     store,
     launcher: launcherPlaceOf(ROOT),
+    outbound: { post: async () => undefined, syslog: async () => undefined },
+    outboundSecrets: {},
     ownAddresses: [],
     redactor,
     clock: systemClock,

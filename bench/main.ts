@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureAudit } from './audit.ts';
 import { measureCalls } from './calls.ts';
 import { measureLayers } from './layers.ts';
 import { measureMemory } from './memory.ts';
@@ -18,6 +19,7 @@ const SECTIONS = {
   memory: measureMemory,
   layers: measureLayers,
   scale: measureScale,
+  audit: measureAudit,
 };
 
 const { values } = parseArgs({

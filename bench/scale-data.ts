@@ -90,6 +90,8 @@ function runOf(n: number, { target, tool, owner }: { target: string; tool: strin
     toolVersion: '7.95',
     owner,
     engagement: null,
+    planDigest: null,
+    approval: null,
     requestId: `req-${mixed(n, 8).toString(16)}`,
     state: stateOf(n),
     risk: 'active',

@@ -30,6 +30,8 @@ export interface Sizes {
   readonly scaleCalls: number;
   /** Events written in one round, a multiple of 256. */
   readonly scaleEvents: number;
+  /** Records of the audit in one round, a multiple of 64. */
+  readonly auditRecords: number;
   /** The whole run is ended with an error after this time, milliseconds. */
   readonly limitMs: number;
 }
@@ -53,6 +55,7 @@ export const FULL: Sizes = {
   scaleRounds: 5,
   scaleCalls: 20,
   scaleEvents: 2048,
+  auditRecords: 512,
   limitMs: 600_000,
 };
 
@@ -75,6 +78,7 @@ export const SMOKE: Sizes = {
   scaleRounds: 1,
   scaleCalls: 3,
   scaleEvents: 256,
+  auditRecords: 64,
   limitMs: 300_000,
 };
 

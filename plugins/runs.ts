@@ -31,7 +31,8 @@ export interface RunRoutesOptions {
 const RestOptionsSchema = Type.Omit(RunOptionsSchema, ['maxTokens'], { additionalProperties: false });
 /** The route checks the envelope only; the tool's own schema (JSON Schema 2020-12) is checked once, in core. */
 const EnvelopeSchema = Type.Object(
-  { input: Type.Object({}, { additionalProperties: true }), run: Type.Optional(RestOptionsSchema) },
+  // Absent only with `run.planId`; core says so.
+  { input: Type.Optional(Type.Object({}, { additionalProperties: true })), run: Type.Optional(RestOptionsSchema) },
   { additionalProperties: false },
 );
 type Envelope = Static<typeof EnvelopeSchema>;
@@ -49,8 +50,9 @@ export default fp<RunRoutesOptions>(
         },
         async (request, reply) => {
           const preferences = preferencesOf(request.headers['prefer']);
-          const waitMs = waitMsOf(preferences, request.body.run?.waitMs) ?? inlineWaitMs();
+          const asked = waitMsOf(preferences, request.body.run?.waitMs);
           const started = await start(engine, { tool: name, request, preferences });
+          const waitMs = asked ?? (await defaultWait(started, inlineWaitMs));
           if (!started.isNew) reply.header('idempotency-replayed', 'true');
           return answer(reply, preferences, await waitFor(started, waitMs));
         },
@@ -94,6 +96,11 @@ function start(engine: RunEngine, { tool, request, preferences }: Call): Promise
     signal: preferences.isAsync ? new AbortController().signal : request.disconnected,
     idempotencyKey: idempotencyKeyOf(request.headers['idempotency-key']),
   });
+}
+
+/** People take their time: who did not ask to wait for them is told at once that they are asked. */
+async function defaultWait(started: StartedRun, inlineWaitMs: () => number): Promise<number> {
+  return (await started.read()).state === 'awaiting_approval' ? 0 : inlineWaitMs();
 }
 
 async function waitFor(started: StartedRun, waitMs: number): Promise<Waited> {

@@ -1,7 +1,10 @@
 import { Type } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { ToolDetailSchema, ToolSummarySchema } from '../schemas/tool.ts';
+import type { Audit } from '../src/core/audit/types.ts';
 import type { Log } from '../src/core/log.ts';
+import { callerOf } from '../src/core/rest/run-request.ts';
 import type { Registry } from '../src/core/tool/registry-types.ts';
 import type { ToolViews } from '../src/core/tool/views.ts';
 
@@ -10,6 +13,7 @@ export interface ToolRoutesOptions {
   readonly views: ToolViews;
   /** Resolves once the switch is durable. */
   readonly setEnabled: (name: string, enabled: boolean) => Promise<void>;
+  readonly audit: Pick<Audit, 'append'>;
   readonly log: Log;
 }
 
@@ -18,7 +22,8 @@ type Named = { Params: { name: string } };
 
 /** The list of tools, one tool whole, and switching one on or off. */
 export default fp<ToolRoutesOptions>(
-  async (app, { registry, views, setEnabled, log }) => {
+  async (app, options) => {
+    const { registry, views } = options;
     app.get(
       '/v1/tools',
       {
@@ -28,7 +33,7 @@ export default fp<ToolRoutesOptions>(
           response: { 200: Type.Object({ tools: Type.Array(ToolSummarySchema) }, { additionalProperties: false }) },
         },
       },
-      async () => ({ tools: registry.all().map((tool) => views.summary(tool)) }),
+      async (request) => ({ tools: registry.all().map((tool) => views.summary(tool, callerOf(request))) }),
     );
 
     app.get<Named>(
@@ -41,32 +46,42 @@ export default fp<ToolRoutesOptions>(
           response: { 200: ToolDetailSchema },
         },
       },
-      async (request) => views.detail(registry.get(request.params.name)),
+      async (request) => views.detail(registry.get(request.params.name), callerOf(request)),
     );
 
-    for (const verb of ['enable', 'disable'] as const) {
-      app.post<Named>(
-        `/v1/tools/:name/${verb}`,
-        {
-          schema: {
-            tags: ['tools'],
-            summary: `${verb} a tool, also after a restart.`,
-            params: NameSchema,
-            response: { 200: ToolSummarySchema },
-          },
-        },
-        async (request) => {
-          const tool = registry.get(request.params.name);
-          await setEnabled(tool.definition.name, verb === 'enable');
-          log.info(verb === 'enable' ? 'tool.enabled' : 'tool.disabled', {
-            requestId: request.id,
-            tool: tool.definition.name,
-            principal: request.principal?.id,
-          });
-          return views.summary(registry.get(tool.definition.name));
-        },
-      );
-    }
+    addSwitches(app, options);
   },
   { name: 'tools', dependencies: ['auth', 'principal-limit'] },
 );
+
+function addSwitches(app: FastifyInstance, { registry, views, setEnabled, audit, log }: ToolRoutesOptions): void {
+  for (const verb of ['enable', 'disable'] as const) {
+    app.post<Named>(
+      `/v1/tools/:name/${verb}`,
+      {
+        schema: {
+          tags: ['tools'],
+          summary: `${verb} a tool, also after a restart.`,
+          params: NameSchema,
+          response: { 200: ToolSummarySchema },
+        },
+      },
+      async (request) => {
+        const tool = registry.get(request.params.name);
+        await audit.append({
+          type: verb === 'enable' ? 'tool.enabled' : 'tool.disabled',
+          principal: request.principal?.id,
+          requestId: request.id,
+          data: { tool: tool.definition.name },
+        });
+        await setEnabled(tool.definition.name, verb === 'enable');
+        log.info(verb === 'enable' ? 'tool.enabled' : 'tool.disabled', {
+          requestId: request.id,
+          tool: tool.definition.name,
+          principal: request.principal?.id,
+        });
+        return views.summary(registry.get(tool.definition.name), callerOf(request));
+      },
+    );
+  }
+}

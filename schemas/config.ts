@@ -1,6 +1,7 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import { section } from './config-keys.ts';
 import { EXECUTION } from './config-execution.ts';
+import { APPROVALS, AUDIT, ENGAGEMENTS, KILL, PLANS, QUOTAS } from './config-policy.ts';
 import { RUNS } from './config-runs.ts';
 import {
   GATEWAY,
@@ -24,6 +25,12 @@ export function configSchema<N extends string>(toolNames: readonly N[]) {
     tls: TLS,
     log: LOG,
     policy: POLICY,
+    engagements: ENGAGEMENTS,
+    plans: PLANS,
+    quotas: QUOTAS,
+    approvals: APPROVALS,
+    kill: KILL,
+    audit: AUDIT,
     resolver: RESOLVER,
     runs: RUNS,
     execution: EXECUTION,

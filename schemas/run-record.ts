@@ -1,4 +1,5 @@
 import { type Static, type TInteger, Type } from '@sinclair/typebox';
+import { RunApprovalSchema } from './approval.ts';
 import type { Severity } from './finding.ts';
 import { RISKS } from './risk.ts';
 
@@ -61,6 +62,8 @@ export const RunSchema = Type.Object(
     toolVersion: nullable(Type.String()),
     owner: Type.String({ description: 'id of the principal' }),
     engagement: nullable(Type.String()),
+    planDigest: nullable(Type.String({ description: 'of what ran or is to run; null for runs before version 0.2' })),
+    approval: nullable(RunApprovalSchema),
     requestId: Type.String(),
     state: RunStateSchema,
     risk: Type.Union(RISKS.map((risk) => Type.Literal(risk))),

@@ -3,6 +3,16 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 /** The reserved property of every tool's input and of the REST body: how to run, never what to run. */
 export const RunOptionsSchema = Type.Object(
   {
+    engagement: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 64, description: 'Needed when several are yours (`scope`).' }),
+    ),
+    planId: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: 'Run exactly this plan; repeat its input or send none.',
+      }),
+    ),
     timeoutMs: Type.Optional(
       Type.Integer({
         minimum: 1000,
@@ -26,7 +36,15 @@ export const RunOptionsSchema = Type.Object(
 export type RunOptions = Static<typeof RunOptionsSchema>;
 
 /** How a run ended. Only `succeeded` is a success. */
-export const OUTCOMES = ['succeeded', 'failed', 'timed_out', 'cancelled', 'refused', 'rejected'] as const;
+export const OUTCOMES = [
+  'succeeded',
+  'failed',
+  'timed_out',
+  'cancelled',
+  'refused',
+  'rejected',
+  'ended_by_policy',
+] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 const TargetSchema = Type.Object(

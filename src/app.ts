@@ -2,24 +2,30 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import type { Redis } from 'ioredis';
+import approvals from '../plugins/approvals.ts';
+import auditRoutes from '../plugins/audit.ts';
 import auth from '../plugins/auth.ts';
 import docs from '../plugins/docs.ts';
+import engagements from '../plugins/engagements.ts';
 import errors from '../plugins/errors.ts';
 import events from '../plugins/events.ts';
 import exports from '../plugins/exports.ts';
 import findings from '../plugins/findings.ts';
 import health from '../plugins/health.ts';
 import hostGuard from '../plugins/host-guard.ts';
+import kill from '../plugins/kill.ts';
 import mcp from '../plugins/mcp.ts';
 import metricsPlugin, { type Metrics } from '../plugins/metrics.ts';
 import operations from '../plugins/operations.ts';
 import overload from '../plugins/overload.ts';
+import plans from '../plugins/plans.ts';
 import principalLimit from '../plugins/principal-limit.ts';
 import rateLimit from '../plugins/rate-limit.ts';
 import requestContext from '../plugins/request-context.ts';
 import runEvents from '../plugins/run-events.ts';
 import runHistory from '../plugins/run-history.ts';
 import runs from '../plugins/runs.ts';
+import scope from '../plugins/scope.ts';
 import secrets from '../plugins/secrets.ts';
 import securityHeaders from '../plugins/security-headers.ts';
 import tools from '../plugins/tools.ts';
@@ -42,6 +48,7 @@ export interface AppParts {
 /** Builds the HTTP side without listening. The order of registration is the way of a request, top to bottom. */
 export async function buildApp(gateway: Gateway, parts: AppParts): Promise<FastifyInstance> {
   const { log, recorder, registry } = gateway;
+  const { audit } = gateway.permission;
   const app = newServer(gateway, parts);
   // Connections without a key must not use up the descriptors that tools, logs and the store need.
   app.server.maxConnections = Math.min(gateway.config().maxConnections, Math.floor(parts.maxDescriptors / 2));
@@ -67,7 +74,8 @@ export async function buildApp(gateway: Gateway, parts: AppParts): Promise<Fasti
   // which operation
   await app.register(docs, { version: gateway.version });
   await app.register(health, { health: gateway.health, executor: gateway.executor });
-  await app.register(tools, { registry, views: gateway.views, setEnabled: gateway.setToolEnabled, log });
+  await app.register(tools, { registry, views: gateway.views, setEnabled: gateway.setToolEnabled, audit, log });
+  await registerPolicy(app, gateway);
   await registerRuns(app, gateway);
   await app.register(operations, {
     startedAt: gateway.startedAt,
@@ -76,12 +84,22 @@ export async function buildApp(gateway: Gateway, parts: AppParts): Promise<Fasti
     shownConfig: gateway.shownConfig,
   });
   await app.register(events, { bus: gateway.events, maxStreams: () => gateway.config().eventStreams, recorder });
-  await app.register(secrets, { secrets: gateway.secrets, log });
+  await app.register(secrets, { secrets: gateway.secrets, audit, log });
   await app.register(wordlists, { wordlists: gateway.wordlists });
+  await registerMcp(app, gateway);
+  return app;
+}
+
+/** The same over MCP. */
+async function registerMcp(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  const { log, recorder, permission } = gateway;
   await app.register(mcp, {
     registry: gateway.registry,
     runs: gateway.engine,
     history: gateway.history,
+    policy: { planner: gateway.planner, scopeOf: gateway.scopeOf },
+    permits: { allows: gateway.permits, onChange: (listener) => permission.engagements.onChange(listener) },
+    approvals: permission.approvals,
     inlineWaitMs: () => gateway.config().runs.inlineWaitMs,
     log,
     clock: gateway.clock,
@@ -90,7 +108,17 @@ export async function buildApp(gateway: Gateway, parts: AppParts): Promise<Fasti
     redactor: gateway.redactor,
     limits: () => gateway.config().mcp,
   });
-  return app;
+}
+
+/** What may run, who said so, what would run, and what happened. */
+async function registerPolicy(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  const { desk, approvals: consent, killSwitch, audit } = gateway.permission;
+  await app.register(engagements, { desk });
+  await app.register(scope, { scopeOf: gateway.scopeOf });
+  await app.register(plans, { registry: gateway.registry, planner: gateway.planner });
+  await app.register(approvals, { approvals: consent });
+  await app.register(kill, { killSwitch });
+  await app.register(auditRoutes, { audit, version: gateway.version });
 }
 
 /** Starting a run, and everything that is known of runs afterwards. */

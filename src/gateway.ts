@@ -2,7 +2,14 @@ import { type Config, toolConfig } from '../schemas/config.ts';
 import type { ToolStats } from '../schemas/stats.ts';
 import { type LoadedConfig, redactConfig, watchConfig } from './config.ts';
 import { type Authenticator, createAuthenticator } from './core/auth/keys.ts';
-import type { SecretStore } from './core/auth/types.ts';
+import type { Outbound } from './core/audit/types.ts';
+import type { Principal, SecretStore } from './core/auth/types.ts';
+import type { ScopeView } from '../schemas/scope-view.ts';
+import { describeScope, permitsTool } from './core/engagement/scope-view.ts';
+import type { EndableRuns } from './core/kill/types.ts';
+import { createPolicyEnds } from './core/policy-watch/policy-ends.ts';
+import type { Planner } from './core/plan/planner.ts';
+import { openPermission, type OutboundSecrets, type Permission } from './gateway/permission.ts';
 import type { Clock } from './core/clock.ts';
 import { createEventBus, type EventBus } from './core/events/bus.ts';
 import { createExecutor } from './core/execution/executor.ts';
@@ -27,12 +34,17 @@ import { startHealth } from './gateway/health.ts';
 import { followConfiguration } from './gateway/reload.ts';
 import { requireLayers } from './gateway/required-layers.ts';
 import { startRetention } from './gateway/retention.ts';
-import { makeRuns, type Runs } from './gateway/run-machine.ts';
+import { makeRuns, principalOf, type Runs } from './gateway/run-machine.ts';
 import { chooseScratchParent } from './gateway/scratch-place.ts';
-import { makeSettings, type Settings } from './gateway/settings.ts';
+import { type CurrentSettings, createCurrentSettings } from './gateway/current-settings.ts';
+import type { Settings } from './gateway/settings.ts';
 import { rememberSecrets, restoreToolStates } from './gateway/stored-state.ts';
+import { untilIdle } from './gateway/until-idle.ts';
 import { startProbing } from './gateway/tool-probing.ts';
-import { confinementOptions, gateLimits, toolLimits } from './gateway/tool-settings.ts';
+import { confinementOptions, gateLimits, processLimits, toolLimits } from './gateway/tool-settings.ts';
+
+/** Before there is an engine nothing runs. */
+const NOT_YET: EndableRuns = { subjects: () => [], endWhere: async () => 0 };
 
 /** What a gateway is made of. Nothing is read from the process, so that a test can make one. */
 export interface GatewayParts {
@@ -52,6 +64,9 @@ export interface GatewayParts {
   readonly version: string;
   /** Where the native programs of confinement were built, and from what. */
   readonly launcher: LauncherPlace;
+  /** The only way out of the process: webhooks, anchors. */
+  readonly outbound: Outbound;
+  readonly outboundSecrets: OutboundSecrets;
 }
 
 /** The composed machine: HTTP and every other channel stand on it. */
@@ -65,6 +80,12 @@ export interface Gateway {
   readonly registry: Registry;
   readonly engine: RunEngine;
   readonly history: RunHistory;
+  readonly planner: Planner;
+  readonly permission: Permission;
+  /** What a principal may do now. */
+  readonly scopeOf: (who: Principal) => ScopeView;
+  /** Whether any engagement of a principal permits a tool, whatever its hours. */
+  readonly permits: (who: Principal, tool: string) => boolean;
   readonly executor: Executor;
   readonly views: ToolViews;
   readonly health: HealthMonitor;
@@ -95,39 +116,35 @@ export interface Gateway {
  * ERR_EXEC_CONFINEMENT when it must not start.
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
-  const { clock, log, recorder, tools } = parts;
+  const { clock, log, recorder, tools, ownAddresses } = parts;
   const ending = new AbortController();
-  let ownEndpoints: readonly OwnEndpoint[] = [];
-  const sources = { tools, clock, ownAddresses: parts.ownAddresses, ownEndpoints: () => ownEndpoints };
-  let current = makeSettings(parts.loaded, sources);
-  let generation = 0;
-  const settings = () => current;
-
+  const { signal } = ending;
+  const current = createCurrentSettings(parts.loaded, { tools, clock, ownAddresses });
+  const config = () => current.settings().config;
   const executor = await startExecutor(parts);
-  requireLayers(current.config.execution.require, executor.layers);
-  const machine = assemble(parts, { settings, executor, generation: () => generation });
+  requireLayers(config().execution.require, executor.layers);
+  const { permission, machine } = await compose(parts, { current, executor, signal });
   const { registry, gate, events, runs } = machine;
   await rememberSecrets(parts.store.secrets, parts.redactor);
   await restoreToolStates(parts.store.tools, registry);
-  const probing = await startProbing({ tools, registry, executor, clock, log, signal: ending.signal });
-  const apply = (next: Settings) => {
-    current = next;
-    generation += 1;
-  };
+  const probing = await startProbing({ tools, registry, executor, clock, log, signal });
+  const { audit, budgets } = permission;
   const follow = followConfiguration(
-    { ...parts, watchConfig, registry, gate, events, signal: ending.signal },
-    { make: (loaded) => makeSettings(loaded, sources), apply },
+    { ...parts, watchConfig, registry, gate, events, audit, signal },
+    current.exchange(() => permission.reconfigure()),
   );
-  const config = () => current.config;
-  const health = await startHealth({ ...parts, ...machine, executor, config, configStatus: follow.status });
+  const health = await startHealth({ ...parts, ...machine, permission, executor, config, configStatus: follow.status });
+  permission.killSwitch.onChange(() => void health.refresh());
   announceChanges({ ...machine, executor, recorder, log, version: parts.version });
   // After the tools are known: what waited through the restart is planned and started from here on.
+  permission.watch();
   await runs.machine.recover();
-  const retention = startRetention({ ...parts, config, signal: ending.signal });
+  const retention = startRetention({ ...parts, audit, budgets, planner: runs.planner, config, signal });
 
   const drain = (graceMs: number) => {
     ending.abort();
     gate.close();
+    runs.machine.stop();
     return untilIdle(executor, graceMs);
   };
   const close = async () => {
@@ -135,26 +152,39 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     await executor.close();
     // Their ends are stored before the store is let go of.
     await runs.machine.settle();
-    await Promise.all([probing.ended, retention.ended]);
+    await Promise.all([probing.ended, retention.ended, permission.stop()]);
     health.stop();
+    await permission.close();
   };
-  const listensAt = (endpoints: readonly OwnEndpoint[]) => void (ownEndpoints = endpoints);
-  return { ...present(parts, { settings, machine, executor }), health, listensAt, reload: follow.reload, drain, close };
+  const shown = present(parts, { settings: current.settings, machine, executor, permission });
+  return { ...shown, health, listensAt: current.listensAt, reload: follow.reload, drain, close };
 }
 
-const IDLE_LOOK_MS = 50;
+interface Beginning {
+  readonly current: CurrentSettings;
+  readonly executor: Executor;
+  readonly signal: AbortSignal;
+}
 
-function untilIdle(executor: Executor, graceMs: number): Promise<void> {
-  if (executor.active === 0 || graceMs === 0) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearInterval(look);
-      clearTimeout(limit);
-      resolve();
-    };
-    const look = setInterval(() => executor.active === 0 && done(), IDLE_LOOK_MS);
-    const limit = setTimeout(done, graceMs);
+/** Permission and runs need each other: the permission ends runs, and a run asks the permission. */
+async function compose(parts: GatewayParts, { current, executor, signal }: Beginning) {
+  const { clock, log, tools, store } = parts;
+  const { settings, generation } = current;
+  const principal = (id: string) => principalOf(store.keys, id, clock);
+  let live: EndableRuns = NOT_YET;
+  const permission = await openPermission({
+    ...parts,
+    dataDir: parts.dataDir.path,
+    settings,
+    principal,
+    runs: () => live,
+    survivors: () => executor.survivors ?? 0,
+    tools: () => tools.map(({ name }) => name),
+    signal,
   });
+  const machine = assemble(parts, { settings, executor, permission, principal, generation });
+  live = createPolicyEnds({ runs: machine.runs.machine.runs, log });
+  return { permission, machine };
 }
 
 interface Machine {
@@ -168,35 +198,41 @@ interface Machine {
 interface Grounds {
   readonly settings: () => Settings;
   readonly executor: Executor;
+  readonly permission: Permission;
+  readonly principal: (id: string) => Promise<Principal | undefined>;
   /** Grows with every configuration that came into force. */
   readonly generation: () => number;
 }
 
-function assemble(parts: GatewayParts, { settings, executor, generation }: Grounds): Machine {
+function assemble(parts: GatewayParts, grounds: Grounds): Machine {
+  const { settings, permission } = grounds;
   const { tools, clock, recorder, log } = parts;
   const { config } = settings();
   const registry = createRegistry({
     tools,
-    riskCeiling: () => settings().config.policy.risk,
+    riskCeiling: () => permission.engagements.highestRisk(),
     isEnabled: (name) => toolConfig(config, name).enabled,
   });
   const gate = createGate({
     tools: gateLimits(config, tools),
-    process: config.execution,
+    process: processLimits(config),
     clock,
     recorder,
     log,
     random: Math.random,
   });
   const stats = createStats();
-  const runs = makeRuns({ ...parts, settings, executor, generation, registry, gate, stats });
+  const runs = makeRuns({ ...parts, ...grounds, registry, gate, stats });
   return { registry, gate, stats, runs, events: createEventBus(() => clock.now()) };
 }
 
-function present(parts: GatewayParts, at: Omit<Grounds, 'generation'> & { readonly machine: Machine }) {
+function present(parts: GatewayParts, at: Omit<Grounds, 'generation' | 'principal'> & { readonly machine: Machine }) {
   const { clock, log, recorder, redactor, version, store } = parts;
   const { registry, gate, stats, runs, events } = at.machine;
   const config = () => at.settings().config;
+  const { engagements } = at.permission;
+  const permits = (who: Principal, tool: AnyTool) =>
+    engagements.of(who).some((each) => permitsTool(engagements, each, tool));
   return {
     version,
     startedAt: clock.now(),
@@ -206,6 +242,10 @@ function present(parts: GatewayParts, at: Omit<Grounds, 'generation'> & { readon
     registry,
     engine: runs.engine,
     history: runs.history,
+    planner: runs.planner,
+    permission: at.permission,
+    permits: (who: Principal, tool: string) => permits(who, registry.get(tool).definition),
+    scopeOf: (who: Principal) => redactor.redactValue(describeScope(who, { ...at.permission, registry })) as ScopeView,
     executor: at.executor,
     events,
     secrets: store.secrets,
@@ -215,7 +255,7 @@ function present(parts: GatewayParts, at: Omit<Grounds, 'generation'> & { readon
     },
     redactor,
     views: createToolViews({
-      riskCeiling: () => config().policy.risk,
+      permits,
       gateState: (tool) => gate.state(tool),
       limits: (tool) => toolLimits(config(), tool.definition),
     }),

@@ -20,6 +20,7 @@ import type { Store } from './core/store/types.ts';
 import { createGateway, type Gateway, type GatewayParts } from './gateway.ts';
 import { brokenSettings } from './gateway/configuration-faults.ts';
 import { createLogger } from './logger.ts';
+import { createOutbound } from './outbound.ts';
 import { type DataDir, openDataDir } from './store/data-dir.ts';
 import { ensureFirstKey } from './store/first-key.ts';
 import { openStore } from './store/store.ts';
@@ -86,6 +87,11 @@ async function serveFrom(store: Store, { loaded, load, dataDir, tools }: Start):
     log: logger,
     version: VERSION,
     launcher: launcherPlaceOf(ROOT),
+    outbound: createOutbound(),
+    outboundSecrets: {
+      approvals: readSecret(config.approvals.webhookSecretFile),
+      anchor: readSecret(config.audit.anchorWebhookSecretFile),
+    },
   });
   const loopback = isLoopback(config.host);
   const { bootstrapKeyFile, host } = config;
@@ -143,6 +149,12 @@ async function serve(gateway: Gateway, { config, metrics, redisUrl }: Serving) {
     redis?.disconnect();
   };
   return { address, stop };
+}
+
+/** The content of a file with a secret, masked from here on; undefined when none is named. */
+function readSecret(path: string): string | undefined {
+  if (path === '') return undefined;
+  return readSecretUrl(path);
 }
 
 function readSecretUrl(path: string): string {
@@ -218,6 +230,8 @@ function handleSignals({ gateway, graceMs, stop, release, withdraw }: Stopping):
   process.on('SIGTERM', () => void end('SIGTERM'));
   process.on('SIGINT', () => void end('SIGINT'));
   process.on('SIGHUP', () => gateway.reload());
+  // For whoever has a shell and no key: everything ends.
+  process.on('SIGUSR2', () => gateway.permission.killSwitch.engageBySignal());
 }
 
 try {

@@ -35,6 +35,8 @@ const MAY_IMPORT: readonly (readonly [from: RegExp, to: readonly RegExp[]])[] = 
     /^src\/cli\//,
     [/^schemas\//, /^src\/(core|store|cli)\//, /^src\/(config|logger|gateway)(\.ts|\/)/, /^src\/(server|version)\.ts$/],
   ],
+  // What leaves the process is handed to core as an interface of its own.
+  [/^src\/outbound\.ts$/, [/^src\/core\/(audit\/types|clock|errors)\.ts$/]],
   [/^src\/version\.ts$/, [/^package\.json$/]],
 ];
 
@@ -53,12 +55,12 @@ const POWERS: readonly { readonly power: string; readonly pattern: RegExp; reado
   {
     power: 'outgoing HTTP',
     pattern: /\bfetch\(|^import (?!type )[^;]*from 'node:https?'/m,
-    at: /^src\/cli\/client\.ts$|^plugins\/events\.ts$/,
+    at: /^src\/outbound\.ts$|^src\/cli\/client\.ts$|^plugins\/events\.ts$/,
   },
   {
     power: 'outgoing sockets',
     pattern: /from 'node:(tls|dgram)'|\b(createConnection|new Redis)\(/,
-    at: /^src\/server\.ts$/,
+    at: /^src\/(outbound|server)\.ts$/,
   },
   { power: 'DNS', pattern: /from 'node:dns(\/promises)?'/, at: /^src\/core\/targets\/dns\.ts$/ },
   { power: 'cockatiel', pattern: /from 'cockatiel'/, at: /^src\/core\/resilience\/[a-z-]+\.ts$/ },

@@ -7,7 +7,7 @@ import type { Config } from '../../schemas/config.ts';
 
 /** One request to the running gateway. */
 export interface GatewayRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Begins with a slash. */
   readonly path: string;
   readonly key?: string | undefined;

@@ -16,13 +16,22 @@ const USAGE = `Usage: sallyport VERB [ARGUMENTS]
   keys create NAME --scope S [--scope S]... [--expires D] [--json]
   keys list [--json]
   keys revoke ID
-  run TOOL [--input JSON | KEY=VALUE...] [--timeout D] [--detach] [--quiet] [--key-file FILE] [--json]
+  plan TOOL [--input JSON | KEY=VALUE...] [--engagement E] [--timeout D] [--json]   what would run; nothing runs
+  run TOOL [--input JSON | KEY=VALUE...] [--engagement E] [--plan ID] [--timeout D] [--detach] [--quiet] [--key-file FILE] [--json]
   runs [--tool T] [--state S]... [--target X] [--since D] [--limit N] [--json]   runs, newest first
   show RUN [--result | --findings | --output | --stderr] [--json]   one run: its record, or what it brought
   watch RUN [--quiet] [--json]       follow a run until it ends; Ctrl-C leaves it running
   cancel RUN                         end a run
   diff FROM TO [--unchanged] [--json]   compare two runs; exit code 0 same, 1 different, 2 no comparison
   export RUN --format F [--output FILE]   json, csv, sarif, defectdojo, markdown or html
+  engagements [list | show ID | versions ID | put FILE] [--json]   what may be touched, by whom and when
+  engagements revoke ID --reason R | reinstate ID --reason R | remove ID --reason R
+  approvals [list | show RUN] [--json]   runs that wait for consent
+  approvals approve RUN --reason R | deny RUN --reason R
+  kill [--engagement E] --reason R   end all runs, or those of one engagement, and refuse new ones
+  kill --lift [--engagement E] --reason R | --state
+  audit verify [--anchor FILE] [--public-key FILE] [--json]   has anybody changed the record of what happened?
+  audit tail [--lines N] [--follow] | export --format jsonl|ocsf [--output FILE] [--since D] | key
   backup FILE                        a consistent copy of everything durable
   test [--nightly] [--no-install]    make everything ready and run the whole check
   lab up [--port N] | status | down  the scan lab: real services that nothing can leave, with a gateway inside (root)
@@ -40,12 +49,17 @@ const VERBS: Record<string, () => Promise<Command>> = {
   validate: async () => (await import('./validate.ts')).validate,
   doctor: async () => (await import('./doctor.ts')).doctor,
   keys: async () => (await import('./keys.ts')).keys,
+  plan: async () => (await import('./plan.ts')).plan,
   run: async () => (await import('./run.ts')).run,
   runs: async () => (await import('./runs.ts')).runs,
   show: async () => (await import('./show.ts')).show,
   watch: async () => (await import('./watch.ts')).watch,
   cancel: async () => (await import('./cancel.ts')).cancel,
   diff: async () => (await import('./diff.ts')).diff,
+  engagements: async () => (await import('./engagements.ts')).engagements,
+  approvals: async () => (await import('./approvals.ts')).approvals,
+  kill: async () => (await import('./kill.ts')).kill,
+  audit: async () => (await import('./audit.ts')).audit,
   export: async () => (await import('./export.ts')).exportRun,
   backup: async () => (await import('./backup.ts')).backup,
   version: async () => (await import('./version.ts')).version,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RunResult } from '../../schemas/run.ts';
+import type { RunOptions, RunResult } from '../../schemas/run.ts';
 import { attendRun } from './attend.ts';
 import type { GatewayReply } from './client.ts';
 import { type Command, type CommandContext, EXIT, parseOptions, usageError } from './command.ts';
@@ -8,7 +8,7 @@ import { parseDuration } from './duration.ts';
 import { printableJson } from './printable.ts';
 import { describeRun, isRun } from './run-report.ts';
 import { KEY_FILE, NOT_RUNNING, openSession, reportFailure, type Session } from './session.ts';
-import { inputFromJson, inputFromWords } from './tool-input.ts';
+import { inputOf } from './tool-input.ts';
 
 /**
  * `run TOOL`: one run through the running gateway, under the same policy as every other caller's. The gateway keeps it
@@ -18,6 +18,8 @@ export const run: Command = async (context) => {
   const { values, positionals } = parseOptions(context.args, {
     input: { type: 'string' },
     timeout: { type: 'string' },
+    engagement: { type: 'string' },
+    plan: { type: 'string' },
     detach: { type: 'boolean', default: false },
     quiet: { type: 'boolean', short: 'q', default: false },
     json: { type: 'boolean', default: false },
@@ -25,15 +27,14 @@ export const run: Command = async (context) => {
   });
   const [tool, ...words] = positionals;
   if (tool === undefined || !/^[a-z_]{1,64}$/.test(tool)) throw usageError('run takes the name of a tool.');
-  if (values.input !== undefined && words.length > 0) throw usageError('Give either --input or KEY=VALUE, not both.');
-  const timeout = values.timeout === undefined ? {} : { run: { timeoutMs: parseDuration(values.timeout) } };
+  const options = runOptions(values);
   // Ctrl-C ends the run, not the questions about it.
   const session = await openSession({ ...context, signal: new AbortController().signal }, values['key-file']);
   const schema = session.settings.tools.find(({ name }) => name === tool)?.input;
-  const input = values.input === undefined ? inputFromWords(words, schema) : inputFromJson(values.input);
+  const input = inputOf({ json: values.input, words, schema });
   const say = (): void => context.err('sallyport: it will be cancelled as soon as its id is known');
   context.signal.addEventListener('abort', say);
-  const reply = await start(session, `/v1/tools/${tool}/runs`, { input, ...timeout });
+  const reply = await start(session, `/v1/tools/${tool}/runs`, { input, ...options });
   context.signal.removeEventListener('abort', say);
   const { detach, json: asJson, quiet: isQuiet } = values;
   if (reply.kind !== 'answer' || reply.status !== 202 || !isRun(reply.body)) return report(reply, asJson, context);
@@ -45,6 +46,22 @@ export const run: Command = async (context) => {
   if (!isQuiet) context.err(`sallyport: run ${started.runId}`);
   return attendRun(context, session, { run: started, isQuiet, asJson });
 };
+
+interface RunValues {
+  readonly timeout?: string | undefined;
+  readonly engagement?: string | undefined;
+  readonly plan?: string | undefined;
+}
+
+/** How to run it, where something was said of that. */
+function runOptions({ timeout, engagement, plan }: RunValues): { run?: RunOptions } {
+  const run: RunOptions = {
+    ...(engagement === undefined ? {} : { engagement }),
+    ...(plan === undefined ? {} : { planId: plan }),
+    ...(timeout === undefined ? {} : { timeoutMs: parseDuration(timeout) }),
+  };
+  return Object.keys(run).length === 0 ? {} : { run };
+}
 
 /** Planning resolves names and writes the run down; longer than this nobody waits for it. */
 const START_MS = 60_000;

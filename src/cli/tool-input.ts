@@ -1,6 +1,21 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
 import { usageError } from './command.ts';
 
+/** How the input of a tool is given on the command line. */
+export interface GivenInput {
+  /** The text of `--input`. */
+  readonly json: string | undefined;
+  readonly words: readonly string[];
+  readonly schema: TObject | undefined;
+}
+
+/** The input of a tool, given either as JSON or in words. Throws `usageError` for both, or for what is neither. */
+export function inputOf({ json, words, schema }: GivenInput): Record<string, unknown> {
+  if (json === undefined) return inputFromWords(words, schema);
+  if (words.length > 0) throw usageError('Give either --input or KEY=VALUE, not both.');
+  return inputFromJson(json);
+}
+
 /**
  * The input of a tool out of `KEY=VALUE` words. A value becomes a number, a boolean or a list only where the tool's
  * schema says so and the text is exactly one; everything else stays text, and the gateway judges it.

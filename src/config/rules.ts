@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import type { Config, ToolConfig } from '../../schemas/config.ts';
+import { brokenOutgoing } from './policy-rules.ts';
 
 /** A rule between keys, or the syntax of one. `keys` says which keys it reads: it rests when one of them is faulty. */
 export interface Broken {
@@ -26,6 +27,7 @@ export function brokenRules(config: Config, tools: ToolSections): readonly Broke
     ...limits(config, tools),
     ...execution(config),
     ...lists(config, tools),
+    ...brokenOutgoing(config),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { type Config, toolConfig } from '../../schemas/config.ts';
 import type { ConfigFault, ConfigWatch, LoadedConfig, watchConfig } from '../config.ts';
+import type { Audit } from '../core/audit/types.ts';
 import type { EventBus } from '../core/events/bus.ts';
 import type { Log } from '../core/log.ts';
 import type { Recorder } from '../core/metrics/table.ts';
@@ -7,7 +8,7 @@ import type { Gate } from '../core/resilience/gate.ts';
 import type { AnyTool } from '../core/tool/definition.ts';
 import type { Registry } from '../core/tool/registry-types.ts';
 import type { Settings } from './settings.ts';
-import { gateLimits } from './tool-settings.ts';
+import { gateLimits, processLimits } from './tool-settings.ts';
 
 export interface ReloadParts {
   readonly watchConfig: typeof watchConfig;
@@ -17,6 +18,7 @@ export interface ReloadParts {
   readonly registry: Registry;
   readonly gate: Gate;
   readonly events: EventBus;
+  readonly audit: Pick<Audit, 'note'>;
   readonly recorder: Recorder;
   readonly log: Log & { setLevel?(level: string): void };
   readonly signal: AbortSignal;
@@ -45,6 +47,7 @@ export function followConfiguration(
       applySwitches(parts, { before: running, after: settings.config });
       running = settings.config;
       recorder.count('sallyport_config_reloads_total', { result: 'applied' });
+      parts.audit.note({ type: 'config.applied', data: { changed, needsRestart } });
       log.info('config.reloaded', { changed, needsRestart });
       events.publish('config', { result: 'applied', changed, needsRestart });
     },
@@ -59,7 +62,7 @@ export function followConfiguration(
 }
 
 function applyLimits({ gate, tools, log }: ReloadParts, config: Config): void {
-  gate.reconfigureProcess(config.execution);
+  gate.reconfigureProcess(processLimits(config));
   for (const [tool, limits] of gateLimits(config, tools)) gate.reconfigure(tool, limits);
   log.setLevel?.(config.log.level);
 }

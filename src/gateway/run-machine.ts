@@ -7,6 +7,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Recorder } from '../core/metrics/table.ts';
 import type { Redactor } from '../core/redaction/redactor.ts';
+import { createPlanner, type Planner } from '../core/plan/planner.ts';
+import type { PlanSources } from '../core/plan/plan.ts';
 import type { Gate } from '../core/resilience/gate.ts';
 import { createRunEngine, type RunMachine } from '../core/run/engine.ts';
 import { createRunHistory } from '../core/run/history.ts';
@@ -15,6 +17,7 @@ import type { RunEngine, RunHistory } from '../core/run/types.ts';
 import type { Stats } from '../core/stats/stats.ts';
 import type { Store } from '../core/store/types.ts';
 import type { Registry } from '../core/tool/registry-types.ts';
+import type { Permission } from './permission.ts';
 import { maskForOwners } from './owned-answers.ts';
 import { cleanOutput, createRunText } from './run-text.ts';
 import type { Settings } from './settings.ts';
@@ -32,6 +35,8 @@ export interface RunMachineParts {
   readonly recorder: Recorder;
   readonly log: Log;
   readonly version: string;
+  readonly permission: Permission;
+  readonly principal: (id: string) => Promise<Principal | undefined>;
   readonly settings: () => Settings;
   /** Grows with every configuration that came into force. */
   readonly generation: () => number;
@@ -43,15 +48,19 @@ export interface Runs {
   readonly engine: RunEngine;
   readonly history: RunHistory;
   readonly machine: RunMachine;
+  readonly planner: Planner;
 }
 
-/** Composes engine and history over one store. */
+/** Composes engine, planner and history over one store. */
 export function makeRuns(parts: RunMachineParts): Runs {
-  const { store, registry, redactor, clock, log, version, settings } = parts;
+  const { store, registry, redactor, clock, log, version, settings, permission } = parts;
   const hub = createRunHub();
-  const machine = makeMachine(parts, hub);
+  const plans = planSources(parts);
+  const planner = makePlanner(parts, plans);
+  const machine = makeMachine(parts, { hub, plans, planner });
   const history = createRunHistory({
     store,
+    audit: permission.audit,
     hub,
     runs: machine.runs,
     masker: (owner) => redactor.masker({ owner }),
@@ -61,36 +70,69 @@ export function makeRuns(parts: RunMachineParts): Runs {
     log,
     version,
   });
-  return { engine: maskForOwners(machine, { registry, redactor }), history, machine };
+  return { engine: maskForOwners(machine, { registry, redactor }), history, machine, planner };
 }
 
-function makeMachine(parts: RunMachineParts, hub: ReturnType<typeof createRunHub>): RunMachine {
-  const { store, executor, redactor, settings, generation } = parts;
+interface Made {
+  readonly hub: ReturnType<typeof createRunHub>;
+  readonly plans: PlanSources;
+  readonly planner: Planner;
+}
+
+function makeMachine(parts: RunMachineParts, { hub, plans, planner }: Made): RunMachine {
+  const { store, redactor, settings, permission } = parts;
   const config = () => settings().config;
   return createRunEngine({
     ...parts,
     hub,
+    plans,
+    named: planner,
+    budgets: permission.budgets,
+    approvals: permission.approvals,
+    audit: permission.audit,
+    quotas: () => config().quotas,
     text: createRunText(redactor),
-    principal: (id) => principalOf(store.keys, id, parts.clock),
     limits: (tool) => executionLimits(config(), tool.definition),
     keepSecret: (secret) => {
       // For this owner only: a word that one tenant's target took must not show or mask anything elsewhere.
       redactor.keepFound(secret.owner, secret.value);
       return store.secrets.keep(secret);
     },
-    plans: {
-      generation,
-      policy: () => settings().policy,
-      riskCeiling: () => config().policy.risk,
-      timeoutMs: (tool) => toolLimits(config(), tool.definition).timeoutMs,
-      wordlist: (claim) => settings().wordlists.pin(claim),
-      raw: () => executor.rawAvailable,
-      link: (reach) => (executor.translatesNetwork(reach) ? EGRESS_LINK : linkOf(config())),
-    },
   });
 }
 
-async function principalOf(keys: KeyStore, id: string, clock: Clock): Promise<Principal | undefined> {
+function makePlanner(parts: RunMachineParts, plans: PlanSources): Planner {
+  const { store, redactor, permission, settings } = parts;
+  return createPlanner({
+    ...parts,
+    plans,
+    budgets: permission.budgets,
+    audit: permission.audit,
+    store: store.plans,
+    ttlMs: () => settings().config.plans.ttlMs,
+    text: createRunText(redactor),
+  });
+}
+
+function planSources(parts: RunMachineParts): PlanSources {
+  const { executor, settings, permission, store, generation } = parts;
+  const { engagements, killSwitch, approvals } = permission;
+  const config = () => settings().config;
+  return {
+    generation: () => generation() + engagements.generation(),
+    engagements,
+    killSwitch,
+    need: (engagement, risk) => approvals.need(engagement, risk),
+    digestKey: store.cursorKey,
+    timeoutMs: (tool) => toolLimits(config(), tool.definition).timeoutMs,
+    wordlist: (claim) => settings().wordlists.pin(claim),
+    raw: () => executor.rawAvailable,
+    link: (reach) => (executor.translatesNetwork(reach) ? EGRESS_LINK : linkOf(config())),
+  };
+}
+
+/** Who a key is now; undefined when it is revoked, expired or gone. */
+export async function principalOf(keys: KeyStore, id: string, clock: Clock): Promise<Principal | undefined> {
   const record = (await keys.list()).find((each) => each.id === id);
   if (record === undefined || unusable(record, clock) !== undefined) return undefined;
   return { id, name: record.name, scopes: new Set(record.scopes) };

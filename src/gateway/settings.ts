@@ -1,4 +1,5 @@
 import type { Config } from '../../schemas/config.ts';
+import type { EngagementDocument } from '../../schemas/engagement.ts';
 import type { LoadedConfig } from '../config.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemServers } from '../core/targets/dns.ts';
@@ -13,10 +14,19 @@ import { requireSound } from './configuration-faults.ts';
 /** Everything that follows from one configuration and is exchanged as a whole when it is reloaded. */
 export interface Settings {
   readonly config: Config;
-  readonly policy: TargetPolicy;
+  /** Makes the target policy of one engagement, below what the configuration denies to everybody. Throws ERR_CONFIG_INVALID. */
+  readonly makePolicy: (of: PolicyRules) => TargetPolicy;
+  /** The engagement `default`; undefined when it is not offered. */
+  readonly defaultEngagement: EngagementDocument | undefined;
   readonly wordlists: WordlistCatalogue;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
+}
+
+/** Scope and ports of one engagement. */
+export interface PolicyRules {
+  readonly scope: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+  readonly denyPorts: readonly string[];
 }
 
 /** What settings are made from besides the configuration. */
@@ -34,22 +44,40 @@ export function makeSettings({ config }: LoadedConfig, sources: SettingsSources)
   requireSound(config, sources.tools);
   const { policy, resolver } = config;
   const servers = resolver.servers.length > 0 ? resolver.servers : systemServers();
+  const cached = createResolver({ ...resolver, servers, clock: sources.clock });
   return {
     config,
-    policy: createTargetPolicy({
-      scope: policy.scope,
-      denyPorts: policy.denyPorts,
-      allowLoopback: policy.allowLoopback,
-      ownAddresses: sources.ownAddresses,
-      ownEndpoints: sources.ownEndpoints,
-      resolvers: servers,
-      resolver: createResolver({ ...resolver, servers, clock: sources.clock }),
-    }),
+    makePolicy: ({ scope, denyPorts }) =>
+      createTargetPolicy({
+        // Attack: an engagement that is written over REST lifts what the operator of the machine denied to everybody.
+        scope: { allow: scope.allow, deny: [...new Set([...policy.scope.deny, ...scope.deny])] },
+        denyPorts: [...new Set([...policy.denyPorts, ...denyPorts])],
+        allowLoopback: policy.allowLoopback,
+        ownAddresses: sources.ownAddresses,
+        ownEndpoints: sources.ownEndpoints,
+        resolvers: servers,
+        resolver: cached,
+      }),
+    defaultEngagement: config.engagements.offerDefault ? defaultEngagement(config) : undefined,
     wordlists: createWordlistCatalogue(config.wordlists.directories),
     allowedHosts: [
       ...new Set([hostName(config.host), 'localhost', '127.0.0.1', '::1', ...config.allowedHosts.map(hostName)]),
     ],
     allowedOrigins: config.allowedOrigins,
+  };
+}
+
+/** What a fresh start permits: the configuration's own scope, for every key. */
+function defaultEngagement({ policy: { scope, denyPorts, risk } }: Config): EngagementDocument {
+  return {
+    id: 'default',
+    title: 'The scope of the configuration',
+    approver: 'the operator, by the configuration',
+    principals: ['*'],
+    scope: { allow: [...scope.allow], deny: [...scope.deny] },
+    ports: { deny: [...denyPorts] },
+    tools: { allow: ['*'] },
+    risk,
   };
 }
 

@@ -2,7 +2,7 @@ import { type Config, toolConfig } from '../../schemas/config.ts';
 import type { BrokenRule } from '../config.ts';
 import type { ExecutorOptions } from '../core/execution/executor.ts';
 import type { ExecutionLimits } from '../core/execution/types.ts';
-import type { GateLimits } from '../core/resilience/gate.ts';
+import type { GateLimits, ProcessLimits } from '../core/resilience/gate.ts';
 import type { AnyTool } from '../core/tool/definition.ts';
 
 const DATA_BYTES = 268_435_456;
@@ -60,6 +60,12 @@ function aboveTop(key: string, value: number, top: number): BrokenRule[] {
   return [
     { keys: [key], wrong: `${value} is above this tool's top`, right: `at most ${top}, or 0 for the tool's own` },
   ];
+}
+
+/** Room over all tools, and of each principal. */
+export function processLimits({ execution, quotas }: Config): ProcessLimits {
+  const { maxConcurrentRuns, maxQueuedRuns, maxQueueWaitMs } = execution;
+  return { maxConcurrentRuns, maxQueuedRuns, maxQueueWaitMs, maxConcurrentRunsPerOwner: quotas.concurrentRuns };
 }
 
 /** Room and circuit of every tool. */

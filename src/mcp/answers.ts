@@ -7,6 +7,7 @@ import type { Redactor } from '../core/redaction/redactor.ts';
 import type { RunEngine, RunHistory } from '../core/run/types.ts';
 import type { RegisteredTool, Registry } from '../core/tool/registry-types.ts';
 import { tokensOfCall } from './budget.ts';
+import { type Ask, type ConfirmDesk, createConfirmations, type Retry } from './confirm.ts';
 import { createCursors } from './cursor.ts';
 import type { Caller } from './exchange.ts';
 import { containFault, createFailureAnswer } from './failure.ts';
@@ -14,10 +15,11 @@ import { isRecord, RPC, RpcFault } from './json-rpc.ts';
 import { createOutputCheck } from './output-check.ts';
 import { createProgress, type Progress, type ProgressNote } from './progress.ts';
 import type { ToolAnswer } from './run-answer.ts';
-import { createRunToolCall } from './run-tool-call.ts';
+import type { PolicyDesk } from './plan-tools.ts';
+import { createRunToolCall, ownTools } from './run-tool-call.ts';
 import { RUN_TOOL_ENTRIES } from './run-tool-entries.ts';
 import { callSecurityTool, knownOf } from './tool-call.ts';
-import { createToolList, type ToolPage } from './tool-list.ts';
+import { createToolList, type Permits, type ToolPage } from './tool-list.ts';
 
 /** The way back to the client while its call runs. */
 export interface CallChannel {
@@ -27,6 +29,10 @@ export interface CallChannel {
   readonly onProgress?: ((note: ProgressNote) => void) | undefined;
   /** The era in which a client that loses its connection has not cancelled. */
   readonly isLasting?: boolean;
+  /** Asks the person at the client. Absent when the client did not say that it can. */
+  readonly ask?: Ask | undefined;
+  /** An answer to the question of an earlier call. */
+  readonly retry?: Retry | undefined;
 }
 
 /** What MCP answers, in either era and over any transport. Throws nothing but `RpcFault`. */
@@ -47,6 +53,10 @@ export interface AnswersOptions {
   readonly registry: Registry;
   readonly runs: RunEngine;
   readonly history: RunHistory;
+  /** Absent: nobody can plan, or ask for the scope. */
+  readonly policy?: PolicyDesk | undefined;
+  /** Absent: nobody is asked to confirm. */
+  readonly approvals?: ConfirmDesk | undefined;
   /** Longest wait for the end of a run when the call names none, milliseconds; asked at each call. */
   readonly inlineWaitMs: () => number;
   readonly log: Log;
@@ -55,6 +65,8 @@ export interface AnswersOptions {
   readonly redactor: Pick<Redactor, 'redactValue'>;
   /** Asked at each call, because the configuration can be reloaded. */
   readonly progressIntervalMs: () => number;
+  /** Absent: every principal may call every tool that is offered. */
+  readonly permits?: Permits | undefined;
   /** Entries of tools/list in one answer. */
   readonly pageSize?: number;
 }
@@ -65,6 +77,7 @@ const PAGE_SIZE = 50;
 const INSTRUCTIONS = [
   'Sallyport runs network security tools for you, inside a scope that its operator wrote and that you cannot change.',
   'Call a tool with typed arguments; there is no shell. `run.timeoutMs` limits its time, `run.waitMs` how long you wait.',
+  '`scope` says what you may do; `plan` says whether a call is allowed and what it would run, without touching a target.',
   'Outcome `unfinished`: the run goes on; follow it with run_status. Long answers are shortened: run_result and run_findings have the rest.',
   'A result with isError says what to change, or that nothing will help: then tell the user instead of trying variants.',
   '`complete: false` means that the tool did not finish looking: "not listed" is then not "not there".',
@@ -74,7 +87,12 @@ const INSTRUCTIONS = [
 /** The answers over a registry and a run engine. */
 export function createAnswers(options: AnswersOptions): Answers {
   refuseReserved(options.registry);
-  const list = createToolList(options.registry, createCursors(), options.pageSize ?? PAGE_SIZE);
+  const list = createToolList(options.registry, {
+    cursors: createCursors(),
+    pageSize: options.pageSize ?? PAGE_SIZE,
+    own: ownTools(options),
+    permits: options.permits,
+  });
   let isStopping = false;
   const run = createToolCall(options, () => isStopping);
   let calls = 0;
@@ -119,14 +137,14 @@ function refuseReserved(registry: Registry): void {
 }
 
 function createToolCall(options: AnswersOptions, isStopping: () => boolean): Answers['callTool'] {
-  const { registry, history, log, clock, progressIntervalMs } = options;
+  const { registry, log, clock, progressIntervalMs } = options;
   const isOutput = createOutputCheck();
   const failure = createFailureAnswer({ log, redactor: options.redactor, isOutput });
-  const callRunTool = createRunToolCall(history);
-  const parts = { ...options, isOutput, isStopping };
+  const callRunTool = createRunToolCall(options);
+  const parts = { ...options, isOutput, isStopping, confirmations: createConfirmations(options) };
   return async (params, channel) => {
     const { principal, requestId } = channel.caller;
-    const { signal, isLasting = false } = channel;
+    const { signal, isLasting = false, ask, retry } = channel;
     const progress = progressOf(channel, { clock, intervalMs: progressIntervalMs() });
     const onEvent: Progress['offer'] = (event) => progress.offer(event);
     let tool: RegisteredTool | undefined;
@@ -137,11 +155,11 @@ function createToolCall(options: AnswersOptions, isStopping: () => boolean): Ans
       const own = callRunTool(name);
       tokens = tokensOfCall(own === undefined ? runOf(args)?.['maxTokens'] : args['maxTokens']);
       mustHold(channel.caller, own?.scope ?? 'runs:execute');
-      if (own !== undefined) return await own.call(args, { principal, signal, onEvent });
+      if (own !== undefined) return await own.call(args, { principal, requestId, signal, onEvent });
       tool = registry.get(name);
-      const split = tool.split(args);
-      run = split.run;
-      return await callSecurityTool(parts, { ...split, tool, principal, requestId, signal, isLasting, onEvent });
+      const call = { ...tool.split(args), tool, principal, requestId, signal, isLasting, onEvent, ask, retry };
+      run = call.run;
+      return await callSecurityTool(parts, call);
     } catch (thrown) {
       return await failure(thrown, {
         requestId,

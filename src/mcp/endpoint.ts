@@ -2,7 +2,7 @@ import { SallyportError } from '../core/errors.ts';
 import { type Answers, type AnswersOptions, createAnswers } from './answers.ts';
 import { BodyFault } from './body.ts';
 import { headerOf, type McpExchange, type McpReply, rpcReply } from './exchange.ts';
-import { idOf, methodOf } from './json-rpc.ts';
+import { idOf, isRecord, methodOf } from './json-rpc.ts';
 import { createLegacyLeg, type LegacyLegOptions } from './legacy/legacy-leg.ts';
 import { createModernLeg, isModern } from './modern/modern-leg.ts';
 
@@ -97,9 +97,14 @@ function refuseBody(body: unknown): McpReply | undefined {
   if (body instanceof BodyFault) return rpcReply(400, body.message, { code: body.code });
   // Trap: the older SDK takes batches, which multiply one admitted request (rate limits count HTTP requests).
   if (Array.isArray(body)) return rpcReply(400, 'Batches are not accepted; send one message per request.');
-  return methodOf(body) === undefined
+  return methodOf(body) === undefined && !isAnswer(body)
     ? rpcReply(400, 'This is not a JSON-RPC message.', { id: idOf(body) })
     : undefined;
+}
+
+/** The client's answer to a question of ours, in the older era. */
+function isAnswer(body: unknown): boolean {
+  return isRecord(body) && !('method' in body) && idOf(body) !== null && ('result' in body || 'error' in body);
 }
 
 const LABELS: ReadonlySet<string> = new Set([

@@ -12,13 +12,18 @@ import {
   RunStatusInput,
   RunStatusOutput,
 } from '../../schemas/run-tool.ts';
+import { PlanToolInput, PlanToolOutput, ScopeToolInput, ScopeToolOutput } from '../../schemas/plan-tool.ts';
 import type { Scope } from '../core/auth/types.ts';
+import type { PlanToolHandlers } from './plan-tools.ts';
 import type { RunToolHandlers } from './run-tools.ts';
 import { frozen, type JsonObjectSchema, type ToolEntry } from './tool-entry.ts';
 
-/** A tool of ours that follows runs: what it is called, the scope that its caller holds, and what it takes. */
+/** What each tool of ours does. */
+export type OwnToolHandlers = RunToolHandlers & PlanToolHandlers;
+
+/** A tool of ours, which asks the policy or follows runs: what it is called, the scope that its caller holds, and what it takes. */
 export interface RunTool {
-  readonly name: keyof RunToolHandlers;
+  readonly name: keyof OwnToolHandlers;
   readonly scope: Scope;
   readonly input: TObject;
   readonly entry: ToolEntry;
@@ -34,7 +39,22 @@ interface Row {
   readonly ends?: boolean;
 }
 
-const ROWS: Readonly<Record<keyof RunToolHandlers, Row>> = {
+const ROWS: Readonly<Record<keyof OwnToolHandlers, Row>> = {
+  plan: {
+    scope: 'runs:plan',
+    title: 'What would run?',
+    description:
+      'Whether a call is allowed, what exactly it would run and why; touches no target. Ask before costly calls.',
+    input: PlanToolInput,
+    output: PlanToolOutput,
+  },
+  scope: {
+    scope: 'tools:read',
+    title: 'What may I do?',
+    description: 'Your engagements: targets, tools, risk, hours and what is left of budgets.',
+    input: ScopeToolInput,
+    output: ScopeToolOutput,
+  },
   run_status: {
     scope: 'runs:read',
     title: 'How is a run?',
@@ -80,9 +100,9 @@ const ROWS: Readonly<Record<keyof RunToolHandlers, Row>> = {
   },
 };
 
-/** Every run tool with its entry in tools/list. */
+/** Every tool of ours with its entry in tools/list. */
 export const RUN_TOOL_ENTRIES: readonly RunTool[] = Object.entries(ROWS).map(([name, row]) => ({
-  name: name as keyof RunToolHandlers,
+  name: name as keyof OwnToolHandlers,
   scope: row.scope,
   input: row.input,
   entry: entryOf(name, row),

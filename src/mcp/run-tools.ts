@@ -27,6 +27,7 @@ import { visible, visibleValue, withinTokens } from './visible.ts';
 /** Who calls a run tool, and the way back while it waits. */
 export interface RunToolCall {
   readonly principal: Principal;
+  readonly requestId: string;
   readonly signal: AbortSignal;
   readonly onEvent: (event: ToolEvent) => void;
 }

@@ -1,15 +1,18 @@
 import type { RunOptions, RunResult } from '../../schemas/run.ts';
+import type { Run } from '../../schemas/run-record.ts';
 import type { Principal } from '../core/auth/types.ts';
-import { SallyportError } from '../core/errors.ts';
+import { type ErrorCode, ERRORS, SallyportError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { waitForRun } from '../core/run/wait.ts';
 import type { RunEngine, RunHistory, StartedRun } from '../core/run/types.ts';
 import type { ToolEvent } from '../core/tool/definition.ts';
 import type { RegisteredTool } from '../core/tool/registry-types.ts';
 import { tokensOfCall } from './budget.ts';
+import type { Ask, Confirmations, Retry } from './confirm.ts';
 import { briefOf, nextOf } from './follow-up.ts';
 import type { OutputCheck } from './output-check.ts';
 import { type AnswerFrame, fitsWhole, goingOnAnswer, resultAnswer, type ToolAnswer } from './run-answer.ts';
+import { awaitRun, isGoingOn } from './run-wait.ts';
 
 /** What a call of a security tool stands on. */
 export interface ToolCallParts {
@@ -17,6 +20,7 @@ export interface ToolCallParts {
   readonly history: RunHistory;
   readonly log: Log;
   readonly isOutput: OutputCheck;
+  readonly confirmations: Confirmations;
   /** Longest wait for the end of a run when the call names none, milliseconds. */
   readonly inlineWaitMs: () => number;
   /** True once the endpoint stops: what ends connections then must not end runs. */
@@ -35,10 +39,15 @@ export interface SecurityCall {
   /** The era in which losing the connection is no cancellation: the run is detached at once. */
   readonly isLasting: boolean;
   readonly onEvent: (event: ToolEvent) => void;
+  /** Asks the person at the client; absent when it cannot be asked. */
+  readonly ask?: Ask | undefined;
+  /** What a person answered to the question of an earlier call like this one: it starts nothing. */
+  readonly retry?: Retry | undefined;
 }
 
 /** Starts a run and answers its end, or its handle when that takes longer than the call waits. Rejects as the engine. */
 export async function callSecurityTool(parts: ToolCallParts, call: SecurityCall): Promise<ToolAnswer> {
+  if (call.retry !== undefined) return followConfirmed(parts, call, call.retry);
   const { tool, run, principal, requestId, signal, onEvent } = call;
   const { name } = tool.definition;
   const started = await parts.runs.start({
@@ -51,13 +60,45 @@ export async function callSecurityTool(parts: ToolCallParts, call: SecurityCall)
     onEvent,
   });
   const waiting = call.isLasting ? await lasting(parts, started, call) : { started, release: () => undefined };
-  const waited = await waitForRun(waiting.started, waitMsOf(run) ?? parts.inlineWaitMs()).finally(waiting.release);
-  const fits = (value: unknown) => parts.isOutput(tool.definition, value);
-  const frame = { tokens: tokensOfCall(run?.maxTokens), fits };
-  if (waited.kind === 'ended')
-    return resultAnswer(waited.result, { ...frame, ...(await knownOf(parts, call, waited.result)) });
-  const findings = await withoutFault(parts, call, () => briefOf(parts.history, principal, waited.run));
-  return goingOnAnswer(waited.run, { ...frame, findings, next: nextOf(waited.run, principal) });
+  const waited = await parts.confirmations
+    .seek(call, waiting.started, waitMsOf(parts, run))
+    .then((waitMs) => waitForRun(waiting.started, waitMs))
+    .finally(waiting.release);
+  return waited.kind === 'ended' ? endedAnswer(parts, call, waited.result) : handleAnswer(parts, call, waited.run);
+}
+
+/** The answer of the run that a person's answer belongs to, as its own call would have given it. */
+async function followConfirmed(parts: ToolCallParts, call: SecurityCall, retry: Retry): Promise<ToolAnswer> {
+  const { principal, requestId, signal, onEvent } = call;
+  const { runId, waitMs } = await parts.confirmations.take(call, retry, waitMsOf(parts, call.run));
+  const run = await awaitRun(parts.history, { principal, runId, waitMs, signal, onEvent });
+  if (isGoingOn(run)) {
+    // Closing the stream cancels what the call waits for (MCP 2026-07-28), unless it is we who close it.
+    if (signal.aborted && !parts.isStopping()) await cancelQuietly(parts, { principal, requestId }, runId);
+    return handleAnswer(parts, call, run);
+  }
+  const hasResult = run.state === 'succeeded' || run.startedAt !== null;
+  const result = hasResult ? await parts.history.result(principal, runId) : undefined;
+  if (run.state === 'succeeded' && result !== undefined) return endedAnswer(parts, call, result);
+  const { code, message } = run.error ?? { code: 'ERR_INTERNAL', message: 'The run ended without an answer.' };
+  const known = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'ERR_INTERNAL';
+  throw new SallyportError(known, message, result === undefined ? {} : { details: { run: result } });
+}
+
+async function endedAnswer(parts: ToolCallParts, call: SecurityCall, result: RunResult): Promise<ToolAnswer> {
+  return resultAnswer(result, { ...frameOf(parts, call), ...(await knownOf(parts, call, result)) });
+}
+
+async function handleAnswer(parts: ToolCallParts, call: SecurityCall, run: Run): Promise<ToolAnswer> {
+  const findings = await withoutFault(parts, call, () => briefOf(parts.history, call.principal, run));
+  return goingOnAnswer(run, { ...frameOf(parts, call), findings, next: nextOf(run, call.principal) });
+}
+
+function frameOf(parts: ToolCallParts, { tool, run }: SecurityCall): AnswerFrame {
+  return {
+    tokens: tokensOfCall(run?.maxTokens),
+    fits: (value) => parts.isOutput(tool.definition, value),
+  };
 }
 
 /** What stands beside a result that has no room: its most important findings and where the rest is. */
@@ -75,8 +116,8 @@ export async function knownOf(
 }
 
 /** The engine has checked it; what is no number here is not waited for. */
-function waitMsOf(run: RunOptions | undefined): number | undefined {
-  return typeof run?.waitMs === 'number' ? run.waitMs : undefined;
+function waitMsOf({ inlineWaitMs }: ToolCallParts, run: RunOptions | undefined): number {
+  return typeof run?.waitMs === 'number' ? run.waitMs : inlineWaitMs();
 }
 
 /**
@@ -91,9 +132,7 @@ async function lasting(parts: ToolCallParts, started: StartedRun, { signal, prin
     // A gateway that stops ends every session; what runs then is the engine's to end or to keep.
     if (parts.isStopping())
       return stopped.reject(new SallyportError('ERR_SHUTTING_DOWN', `The gateway is stopping. Run ${runId}.`));
-    parts.history.cancel(principal, runId).catch((cause: unknown) => {
-      parts.log.error('request.failed', { requestId, cause });
-    });
+    void cancelQuietly(parts, { principal, requestId }, runId);
   };
   if (signal.aborted) leave();
   else signal.addEventListener('abort', leave, { once: true });
@@ -104,6 +143,14 @@ async function lasting(parts: ToolCallParts, started: StartedRun, { signal, prin
     started: { runId, isNew, ended, read: () => started.read(), detach: () => started.detach() },
     release: () => signal.removeEventListener('abort', leave),
   };
+}
+
+async function cancelQuietly(
+  { history, log }: ToolCallParts,
+  { principal, requestId }: Pick<SecurityCall, 'principal' | 'requestId'>,
+  runId: string,
+): Promise<void> {
+  await history.cancel(principal, runId).catch((cause: unknown) => log.error('request.failed', { requestId, cause }));
 }
 
 /** What only adds to an answer must not take the answer away. */

@@ -4,7 +4,7 @@ import { toolAnswerSchema } from '../../schemas/run.ts';
 import type { Principal } from '../core/auth/types.ts';
 import type { RegisteredTool, Registry } from '../core/tool/registry-types.ts';
 import type { Cursors } from './cursor.ts';
-import { RUN_TOOL_ENTRIES } from './run-tool-entries.ts';
+import type { RunTool } from './run-tool-entries.ts';
 import { frozen, type JsonObjectSchema, type ToolEntry } from './tool-entry.ts';
 
 /** How long a client of the modern era may keep the list, milliseconds. */
@@ -29,8 +29,26 @@ export interface ToolList {
   close(): void;
 }
 
-/** The list over a registry, `pageSize` entries at a time. */
-export function createToolList(registry: Registry, cursors: Cursors, pageSize: number): ToolList {
+/** Which tools a principal may call at all, and when that changes. */
+export interface Permits {
+  allows(who: Principal, tool: string): boolean;
+  onChange(listener: () => void): () => void;
+}
+
+/** What the list is made with besides the registry. */
+export interface ToolListFrame {
+  readonly cursors: Cursors;
+  /** Entries of one page. */
+  readonly pageSize: number;
+  /** Tools of ours that are there. */
+  readonly own: readonly RunTool[];
+  /** Whether any engagement of this principal permits the tool. A tool that it may not call would only cost context. */
+  readonly permits?: Permits | undefined;
+}
+
+/** The list over a registry, page by page. */
+export function createToolList(registry: Registry, frame: ToolListFrame): ToolList {
+  const { cursors, pageSize, own, permits } = frame;
   const listeners = new Set<() => void>();
   const known = new WeakMap<RegisteredTool['definition'], ToolEntry>();
   let entries: readonly ToolEntry[] = [];
@@ -43,13 +61,21 @@ export function createToolList(registry: Registry, cursors: Cursors, pageSize: n
     for (const listener of listeners) listener();
   };
   refresh();
-  const stop = registry.onChange(refresh);
+  const stops = [
+    registry.onChange(refresh),
+    // Whose list it is that became another one, each client sees when it asks.
+    permits?.onChange(() => {
+      refresh();
+      for (const listener of listeners) listener();
+    }),
+  ];
   return {
     page: (principal, cursor) => {
       refresh();
       // Keyset pagination: a tool that appears or goes between two pages neither repeats nor hides another one.
       const after = cursor === undefined ? undefined : cursors.open(principal.id, cursor);
-      const all = [...entries, ...ownEntries(principal)].sort(byName);
+      const mine = entries.filter(({ name }) => permits?.allows(principal, name) ?? true);
+      const all = [...mine, ...ownEntries(own, principal)].sort(byName);
       const rest = after === undefined ? all : all.filter((entry) => entry.name > after);
       const tools = rest.slice(0, pageSize);
       const last = tools.at(-1);
@@ -63,13 +89,15 @@ export function createToolList(registry: Registry, cursors: Cursors, pageSize: n
     get listeners() {
       return listeners.size;
     },
-    close: stop,
+    close: () => {
+      for (const stop of stops) stop?.();
+    },
   };
 }
 
 /** A tool that it may not call would only cost a model's context. */
-function ownEntries({ scopes }: Principal): ToolEntry[] {
-  return RUN_TOOL_ENTRIES.filter(({ scope }) => scopes.has(scope)).map(({ entry }) => entry);
+function ownEntries(own: readonly RunTool[], { scopes }: Principal): ToolEntry[] {
+  return own.filter(({ scope }) => scopes.has(scope)).map(({ entry }) => entry);
 }
 
 function byName(one: ToolEntry, other: ToolEntry): number {

@@ -1,18 +1,16 @@
 import type { Run } from '../../schemas/run-record.ts';
 import { SallyportError } from '../core/errors.ts';
-import type { Creation, IdempotencyKey, RunChange, StoredEvent, StoredJob } from '../core/store/types.ts';
+import type { Creation, CreationExtras, IdempotencyKey, RunChange, StoredEvent } from '../core/store/types.ts';
 import type { Connection } from './connection.ts';
 import { forgetObservations, observe, withdraw } from './finding-writes.ts';
 import { FIRST_FINAL, STATE } from './numbers.ts';
 import { dropOutput } from './output-writes.ts';
 import { packText } from './pack.ts';
+import { usePlan } from './plan-writes.ts';
 
 /** What a creation takes. */
-export interface NewRun {
+export interface NewRun extends CreationExtras {
   readonly run: Run;
-  readonly job?: StoredJob;
-  readonly event: StoredEvent;
-  readonly idempotency?: IdempotencyKey;
 }
 
 interface RunRow {
@@ -24,12 +22,15 @@ interface RunRow {
   readonly record: string;
 }
 
-function createRun(connection: Connection, { run, job, event, idempotency }: NewRun): Creation {
+function createRun(connection: Connection, { run, job, event, idempotency, approval, planId }: NewRun): Creation {
   const owner = numberOf(connection, 'owners', run.owner);
   if (idempotency !== undefined) {
     const known = knownCreation(connection, owner, idempotency);
     if (known !== undefined) return known;
   }
+  // Before anything is written: two runs of one plan at once would both have found it unused when they were checked.
+  const isFree = planId === undefined || usePlan(connection, { planId, owner: run.owner, runId: run.runId });
+  if (!isFree) return { kind: 'plan_used' };
   const tool = numberOf(connection, 'tools', run.tool);
   const created = timeOf(run.createdAt);
   const { num } = connection.run(
@@ -46,6 +47,10 @@ function createRun(connection: Connection, { run, job, event, idempotency }: New
   addEvents(connection, num, { last: 0, events: [event] });
   if (idempotency !== undefined) {
     connection.run('INSERT INTO idempotency VALUES (?, ?, ?, ?)', owner, idempotency.key, idempotency.digest, num);
+  }
+  if (approval !== undefined) {
+    const sql = 'INSERT INTO approvals (run, request, expires) VALUES (?, ?, ?)';
+    connection.run(sql, num, JSON.stringify(approval), approval.expiresAt);
   }
   return { kind: 'created' };
 }

@@ -91,6 +91,54 @@ CREATE TABLE observations (
 CREATE INDEX observations_by_rank ON observations (run, rank, place, fingerprint);
 CREATE INDEX observations_by_finding ON observations (finding, seen, run);
 `,
+  `
+UPDATE runs SET record = json_set(record, '$.planDigest', NULL, '$.approval', NULL, '$.engagement', NULL);
+-- Who may run may ask what would run.
+UPDATE api_keys SET scopes = scopes || ' runs:plan'
+  WHERE ' ' || scopes || ' ' LIKE '% runs:execute %' AND ' ' || scopes || ' ' NOT LIKE '% runs:plan %';
+
+CREATE TABLE engagement_versions (
+  num INTEGER PRIMARY KEY, id TEXT NOT NULL, version TEXT NOT NULL, source TEXT NOT NULL, since INTEGER NOT NULL,
+  by TEXT NOT NULL, document TEXT NOT NULL
+) STRICT;
+CREATE INDEX engagement_versions_by_id ON engagement_versions (id, num);
+CREATE TABLE rest_engagements (id TEXT PRIMARY KEY, num INTEGER NOT NULL REFERENCES engagement_versions) STRICT, WITHOUT ROWID;
+CREATE INDEX rest_engagements_by_version ON rest_engagements (num);
+CREATE TABLE revocations (
+  id TEXT PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plans (
+  num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, tool TEXT NOT NULL, created INTEGER NOT NULL,
+  expires INTEGER NOT NULL, digests TEXT NOT NULL, job TEXT NOT NULL, view TEXT NOT NULL, used_by TEXT
+) STRICT;
+CREATE INDEX plans_by_expiry ON plans (expires);
+
+CREATE TABLE approvals (
+  run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE, request TEXT NOT NULL, expires INTEGER NOT NULL, outcome TEXT
+) STRICT;
+CREATE INDEX approvals_open ON approvals (run) WHERE outcome IS NULL;
+CREATE TABLE approval_decisions (
+  run INTEGER NOT NULL REFERENCES approvals ON DELETE CASCADE, by TEXT NOT NULL, name TEXT NOT NULL, decision TEXT NOT NULL,
+  reason TEXT NOT NULL, at INTEGER NOT NULL, via TEXT NOT NULL, PRIMARY KEY (run, by)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reservations (
+  run_id TEXT PRIMARY KEY, engagement TEXT NOT NULL, at INTEGER NOT NULL, settled INTEGER, probes REAL NOT NULL,
+  run_ms REAL NOT NULL, targets TEXT NOT NULL, accounts TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reservations_by_time ON reservations (at);
+CREATE INDEX reservations_by_engagement ON reservations (engagement, run_ms);
+
+CREATE TABLE kills (
+  engagement TEXT PRIMARY KEY, since INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (seq INTEGER PRIMARY KEY, record TEXT NOT NULL, type TEXT NOT NULL, run_id TEXT) STRICT;
+CREATE INDEX audit_by_run ON audit (run_id, seq) WHERE run_id IS NOT NULL;
+CREATE INDEX audit_by_type ON audit (type, seq);
+CREATE TABLE audit_checkpoints (seq INTEGER PRIMARY KEY, checkpoint TEXT NOT NULL) STRICT;
+`,
 ];
 
 /** The `user_version` of a file that this version reads and writes. */

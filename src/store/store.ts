@@ -3,9 +3,15 @@ import { resolve } from 'node:path';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { Store } from '../core/store/types.ts';
+import { createApprovalStore } from './approval-store.ts';
+import { createAuditStore } from './audit-store.ts';
+import { createBudgetStore } from './budget-store.ts';
 import type { Connection } from './connection.ts';
+import { createEngagementStore } from './engagement-store.ts';
 import { createFaultWatch, type FaultWatch } from './fault-watch.ts';
 import { createFindingStore } from './finding-store.ts';
+import { createKillStore } from './kill-store.ts';
+import { createPlanStore } from './plan-store.ts';
 import { createKeyStore, createSecretStore, createToolStateStore } from './key-store.ts';
 import { createOutputStore } from './output-store.ts';
 import type { READS } from './reads.ts';
@@ -45,6 +51,12 @@ export async function openStore(dataDir: string, options: StoreOptions = {}): Pr
     keys: createKeyStore(parts, connection),
     secrets: createSecretStore(parts),
     tools: createToolStateStore(parts),
+    engagements: createEngagementStore(parts),
+    plans: createPlanStore(parts),
+    approvals: createApprovalStore(parts),
+    budgets: createBudgetStore(parts),
+    kills: createKillStore(parts),
+    audit: createAuditStore(parts),
     cursorKey,
     fault: watch.fault,
     probe: () => parts.writer.call('probe', undefined),

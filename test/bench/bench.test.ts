@@ -12,7 +12,7 @@ test('the benchmark runs to its end and prints a ratio in every row of every tab
   const tables = stdout.split(/^\((?=[a-z]\) )/m).slice(1);
   assert.deepEqual(
     tables.map((table) => table[0]),
-    ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'],
+    ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'],
   );
   for (const table of tables) {
     // What follows an empty line says what could not be measured.

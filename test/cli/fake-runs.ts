@@ -34,6 +34,8 @@ export function recordOf(patch: Partial<Run> = {}): Run {
     toolVersion: '9.20',
     owner: 'key_1',
     engagement: null,
+    planDigest: null,
+    approval: null,
     requestId: 'request-1',
     state: 'running',
     risk: 'observe',

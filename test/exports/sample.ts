@@ -14,6 +14,8 @@ export function sampleRun(change: Partial<Run> = {}): Run {
     toolVersion: '7.93',
     owner: 'key_lab',
     engagement: 'lab-2026',
+    planDigest: null,
+    approval: null,
     requestId: 'b0c8f3a2-3f5e-4a55-8d5e-111111111111',
     state: 'succeeded',
     risk: 'active',

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { SallyportError } from '../../src/core/errors.ts';
 import { makePlan, type PlanSources } from '../../src/core/plan/plan.ts';
+import { openEngagement, openSources } from '../fixtures/policy.ts';
 import { callerSchema } from '../../src/core/tool/input-schema.ts';
 import type { RegisteredTool } from '../../src/core/tool/registry-types.ts';
 import { policyUnderTest } from '../core/targets/policy-under-test.ts';
@@ -109,7 +110,13 @@ async function isPlanned(
 ): Promise<boolean> {
   try {
     const { input, run: checked } = tool.validate(given, options);
-    const request = { tool, input, run: checked, keepSecret: () => 'secret-1' };
+    const request = {
+      tool,
+      input,
+      run: checked,
+      principal: { id: 'key-1', name: 'fuzz' },
+      keepSecret: () => 'secret-1',
+    };
     const { argv, pinned, timeoutMs } = await makePlan(sourcesOf(tool, raw), request);
     const shown = JSON.stringify(argv);
     assert.ok(isDerivable(tool.definition.grammar, argv, pinned), `not derivable: ${shown}`);
@@ -131,8 +138,7 @@ function sourcesOf({ definition }: RegisteredTool, raw: boolean): PlanSources {
   const { policy } = policyUnderTest({ scope }, NAMES);
   return {
     generation: () => 1,
-    policy: () => policy,
-    riskCeiling: () => 'exploit',
+    ...openSources(() => openEngagement(policy)),
     timeoutMs: () => definition.timeoutMs,
     wordlist: async ({ role, name }) => ({ role, name, path: `/lists/${name}`, bytes: 30, lines: 3 }),
     raw: () => raw,

@@ -8,6 +8,7 @@ import type { Run } from '../../schemas/run-record.ts';
 import { sweepOnce } from '../../src/gateway/retention.ts';
 import { openStore } from '../../src/store/store.ts';
 import { caller, engineFixture, memoryRecorder } from '../fixtures/engine.ts';
+import { openGuards } from '../fixtures/policy.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -27,6 +28,9 @@ async function setUp(t: TestContext) {
   const sweepAfter = (ms: number, retention: Partial<Config['runs']['retention']>) =>
     sweepOnce({
       store,
+      audit: openGuards().audit,
+      planner: { sweep: async () => 0 },
+      budgets: { upkeep: async () => undefined },
       config: () =>
         ({
           runs: { retention: { keepMs: 0, runMs: 0, outputMs: DAY, outputBytes: 1_073_741_824, ...retention } },

@@ -23,6 +23,8 @@ async function startSaying(t: TestContext) {
   const directory = publicDirectory(t);
   const withoutList = {
     wordlists: () => [],
+    // Without a list nobody counts its words.
+    estimate: () => ({ probes: 1, packetsPerSecond: 1, durationMs: 1000 }),
     stdin: () => undefined,
     parse: () => parseGobuster({ mode: 'dir', expected: 1, emit: () => undefined }),
   };

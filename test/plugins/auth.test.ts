@@ -26,7 +26,7 @@ test('every route of the running app has an access rule, and without a key only 
   const routes = routesOf(app);
   assert.ok(routes.length > 20, `only ${routes.length} routes were found`);
   for (const [method, url] of routes) {
-    const pattern = url.replace(/^\/v1\/tools\/[a-z]+\/runs$/, '/v1/tools/:name/runs');
+    const pattern = url.replace(/^\/v1\/tools\/[a-z]+\/(runs|plan)$/, '/v1/tools/:name/$1');
     const access = accessOf(method, pattern);
     assert.ok(access !== undefined, `${method} ${url} has no access rule`);
     const response = await app.inject({

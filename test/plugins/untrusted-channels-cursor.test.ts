@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inputOf } from '../fixtures/hostile-tool.ts';
-import { plant, start } from './untrusted-channels.ts';
+import { plant, start } from './untrusted-scene.ts';
 
 test('a cursor does not carry a found secret in an encoding that anybody can undo', async (t) => {
   const { gateway, secrets } = await plant(t);

@@ -11,7 +11,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { createRunHub, type Glimpse } from '../../src/core/run/hub.ts';
 import { showTail } from '../../src/core/run/tail.ts';
 import { spellingsOf } from '../fixtures/hostile-tool.ts';
-import { type Asked, plant, start } from './untrusted-channels.ts';
+import { type Asked, plant, start } from './untrusted-scene.ts';
 
 interface Read {
   readonly runId: string;

@@ -20,7 +20,9 @@ import { openStore } from '../../src/store/store.ts';
 import { echoTool, type TestGateway } from '../fixtures/gateway.ts';
 import { hostileTool, inputOf, SECRETS, spellingsOf } from '../fixtures/hostile-tool.ts';
 import { LAUNCHER_PLACE } from '../fixtures/launcher-place.ts';
-import { type Asked, CHANNELS, plant, type Scene, sceneOf, start } from './untrusted-channels.ts';
+import { CHANNELS } from './untrusted-channels.ts';
+import { plantPolicy, receiveHooks, unknownInput } from './untrusted-policy-scene.ts';
+import { type Asked, plant, type Scene, sceneOf, start } from './untrusted-scene.ts';
 
 const tools = [hostileTool, echoTool];
 
@@ -45,7 +47,14 @@ async function nextLife(t: TestContext, { dataDir: left, headers }: TestGateway)
   closers.push(() => store.close());
   const metrics = createMetrics();
   const common = { loaded: load(), load, tools, dataDir: directory, store, ownAddresses: [], redactor, log };
-  const more = { clock: systemClock, recorder: metrics.recorder, version: '0.0.0-test', launcher: LAUNCHER_PLACE };
+  const more = {
+    clock: systemClock,
+    recorder: metrics.recorder,
+    version: '0.0.0-test',
+    launcher: LAUNCHER_PLACE,
+    outbound: { post: async () => undefined, syslog: async () => undefined },
+    outboundSecrets: {},
+  };
   const gateway = await createGateway({ ...common, ...more });
   closers.push(() => gateway.close());
   const app = await buildApp(gateway, { maxDescriptors: 1024, metrics, logger: log.fastifyLogger, redis: undefined });
@@ -53,13 +62,18 @@ async function nextLife(t: TestContext, { dataDir: left, headers }: TestGateway)
   return { app, headers, dataDir, logLines };
 }
 
-/** Everything that reads runs, and none of what makes or changes them. */
+/** Everything that reads runs and what the policy knows of them, and none of what makes or changes them. */
 const READS = Object.entries(CHANNELS).filter(
-  ([name]) => /\/runs|findings|diff|cli|run_/.test(name) && !/^(DELETE|POST \/v1)|running|cancel/.test(name),
+  ([name]) =>
+    /\/runs|findings|diff|cli|run_|plan|scope|approvals|engagements|kill|audit/.test(name) &&
+    !/^(DELETE|PUT|POST \/v1)|running|cancel/.test(name),
 );
 
 test('after a restart every channel masks what was found, given and known, and shows what others found', async (t) => {
-  const { gateway, secrets } = await plant(t);
+  const hooks = await receiveHooks(t);
+  const { gateway, secrets } = await plant(t, hooks);
+  await start(gateway, unknownInput(secrets));
+  const policy = await plantPolicy(gateway, { secrets, hooks });
   const ids: string[] = [];
   for (const variant of [0, 1]) {
     const answer = await start(gateway, inputOf(secrets, { variant }));
@@ -73,8 +87,8 @@ test('after a restart every channel masks what was found, given and known, and s
 
   const next = await nextLife(t, gateway);
   const [first = '', second = ''] = ids;
-  const scene: Scene = { ...sceneOf(next, secrets), runIds: [first, second, first], secretRef: '' };
-  assert.ok(READS.length > 30, String(READS.length));
+  const scene: Scene = { ...sceneOf(next, secrets), runIds: [first, second, first], policy, secretRef: '' };
+  assert.ok(READS.length > 50, String(READS.length));
   let foreign = 0;
   for (const [channel, collect] of READS) {
     const text = await collect(scene);
@@ -86,5 +100,5 @@ test('after a restart every channel masks what was found, given and known, and s
     assert.ok(text.includes(secrets.foreign), `${channel}: what somebody else found`);
     foreign += 1;
   }
-  assert.ok(foreign > 20, String(foreign));
+  assert.ok(foreign > 30, String(foreign));
 });

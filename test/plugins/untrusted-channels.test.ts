@@ -6,11 +6,13 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { AUDIT_FORMATS } from '../../schemas/audit-query.ts';
 import { ACCESS } from '../../src/core/auth/access.ts';
 import { EXPORT_FORMATS } from '../../src/exports/formats.ts';
 import { RUN_TOOL_ENTRIES } from '../../src/mcp/run-tool-entries.ts';
 import { INSTRUCTION, lineOf, SECRETS, type SecretName, spellingsOf, STEERING } from '../fixtures/hostile-tool.ts';
-import { CHANNELS, decoded, setScene, start } from './untrusted-channels.ts';
+import { CHANNELS } from './untrusted-channels.ts';
+import { decoded, setScene, start } from './untrusted-scene.ts';
 
 /** `masked`: its place is there and it is not; `shown`: it is there; `absent`: nothing of it is. */
 type Sight = 'masked' | 'shown' | 'absent';
@@ -18,6 +20,8 @@ type Row = Readonly<Record<SecretName, Sight>>;
 
 /** What carries texts of a target: masked but for what somebody else found, because that mask would tell whose it is. */
 const CARRIES: Row = { given: 'masked', found: 'masked', foreign: 'shown', key: 'masked', form: 'masked' };
+/** Operators' own words: nobody looks for finds in them, but what is secret for everybody is masked. */
+const WRITTEN: Row = { given: 'absent', found: 'absent', foreign: 'absent', key: 'masked', form: 'masked' };
 const SILENT: Row = { given: 'absent', found: 'absent', foreign: 'absent', key: 'absent', form: 'absent' };
 
 const eras = (row: Readonly<Record<string, Row>>) =>
@@ -98,6 +102,49 @@ const TABLE: Readonly<Record<string, Row>> = {
   'cli export': CARRIES,
   'POST /v1/runs/:id/cancel': CARRIES,
   'DELETE /v1/runs/:id': SILENT,
+  'POST /v1/tools/:name/plan': CARRIES,
+  'POST /v1/tools/:name/plan (refused)': CARRIES,
+  'POST /v1/tools/:name/plan (invalid)': SILENT,
+  'POST /v1/tools/:name/runs (out of scope)': CARRIES,
+  'POST /v1/tools/:name/runs (awaits)': CARRIES,
+  'GET /v1/plans/:id': CARRIES,
+  'GET /v1/scope': WRITTEN,
+  'GET /v1/approvals': CARRIES,
+  'GET /v1/approvals/:id': CARRIES,
+  'GET /v1/engagements': WRITTEN,
+  'GET /v1/engagements/:id': WRITTEN,
+  'GET /v1/engagements/:id/versions': WRITTEN,
+  'GET /v1/kill': WRITTEN,
+  'cli plan': CARRIES,
+  'cli approvals': SILENT,
+  'cli approvals show': CARRIES,
+  'cli engagements': WRITTEN,
+  'cli engagements show': WRITTEN,
+  'cli kill --state': WRITTEN,
+  ...eras({
+    plan: CARRIES,
+    'plan (refused)': CARRIES,
+    scope: WRITTEN,
+    'tools/call (awaits)': SILENT,
+  }),
+  'POST /v1/approvals/:id/approve': CARRIES,
+  'POST /v1/approvals/:id/deny': CARRIES,
+  'PUT /v1/engagements/:id': WRITTEN,
+  'POST /v1/engagements/:id/reinstate': WRITTEN,
+  'POST /v1/engagements/:id/revoke': WRITTEN,
+  'POST /v1/kill/lift': SILENT,
+  'POST /v1/kill': WRITTEN,
+  'DELETE /v1/engagements/:id': SILENT,
+  'GET /v1/audit': CARRIES,
+  'GET /v1/audit/export (jsonl)': CARRIES,
+  'GET /v1/audit/export (ocsf)': CARRIES,
+  'GET /v1/audit/key': SILENT,
+  'audit file': CARRIES,
+  'cli audit tail': SILENT,
+  'cli audit tail --json': CARRIES,
+  'cli audit export': CARRIES,
+  'cli audit verify': SILENT,
+  webhooks: CARRIES,
   // The operator's: nobody who guesses reads it, so what anybody found is masked.
   log: { ...CARRIES, foreign: 'masked' },
 };
@@ -109,6 +156,7 @@ test('every route, export format and tool over MCP has its row in the table, and
   const channels = [
     ...Object.keys(ACCESS),
     ...EXPORT_FORMATS.map((format) => `GET /v1/runs/:id/export (${format})`),
+    ...AUDIT_FORMATS.map((format) => `GET /v1/audit/export (${format})`),
     ...['2025-11-25', '2026-07-28'].flatMap((era) => RUN_TOOL_ENTRIES.map(({ name }) => `POST /mcp ${era} ${name}`)),
   ];
   assert.deepEqual(
@@ -122,6 +170,7 @@ const searched = (name: SecretName, secret: string) => (name === 'form' ? [secre
 
 test('no channel shows a secret that it must mask, nor masks one that it must not know', async (t) => {
   const scene = await setScene(t);
+  const faults: string[] = [];
   for (const [channel, collect] of Object.entries(CHANNELS)) {
     const text = await collect(scene);
     for (const name of SECRETS) {
@@ -129,12 +178,14 @@ test('no channel shows a secret that it must mask, nor masks one that it must no
       const secret = scene.secrets[name];
       const isThere = searched(name, secret).some((spelling) => text.includes(spelling));
       const isMasked = new RegExp(`${name}=\\W{0,6}redacted`).test(text);
-      assert.equal(isThere, sight === 'shown', `${channel}: ${name} is ${sight}`);
-      assert.equal(isMasked, sight === 'masked', `${channel}: the mask of ${name}`);
+      if (isThere !== (sight === 'shown')) faults.push(`${channel}: ${name} is ${isThere ? '' : 'not '}there`);
+      if (isMasked !== (sight === 'masked')) faults.push(`${channel}: ${name} is ${isMasked ? '' : 'not '}masked`);
     }
-    assert.doesNotMatch(text.replace(/[\n\r]/g, ''), /[\p{Cc}\p{Cf}\p{Cs}\p{DI}]/u, channel);
-    assert.ok(!text.includes(STEERING.slice(0, 40)), channel);
+    const unclean = /[\p{Cc}\p{Cf}\p{Cs}\p{DI}]/u.exec(text.replace(/[\n\r]/g, ''));
+    if (unclean !== null) faults.push(`${channel}: U+${unclean[0].codePointAt(0)?.toString(16)}`);
+    if (text.includes(STEERING.slice(0, 40))) faults.push(`${channel}: steers`);
   }
+  assert.deepEqual(faults, []);
 });
 
 test('what a target says is labelled as data wherever a result or its output is answered', async (t) => {

@@ -1,155 +1,20 @@
-import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import type { Run } from '../../schemas/run-record.ts';
-import { SCOPES } from '../../src/core/auth/types.ts';
-import type { Command } from '../../src/cli/command.ts';
 import { diff } from '../../src/cli/diff.ts';
 import { exportRun } from '../../src/cli/export.ts';
 import { runs } from '../../src/cli/runs.ts';
 import { show } from '../../src/cli/show.ts';
 import { watch } from '../../src/cli/watch.ts';
 import { EXPORT_FORMATS } from '../../src/exports/formats.ts';
-import { call } from '../cli/fake-runs.ts';
-import { echoTool, startTestGateway, type TestGateway } from '../fixtures/gateway.ts';
-import { type HostileInput, hostileTool, inputOf, newSecrets, type Secrets } from '../fixtures/hostile-tool.ts';
-import { connectLegacy, connectModern } from '../fixtures/mcp/clients.ts';
+import { type HostileInput, inputOf, type Secrets } from '../fixtures/hostile-tool.ts';
+import { askOver, cli, ERAS, get } from './untrusted-collect.ts';
+import { AUDIT_CHANNELS, POLICY_CHANNELS, POLICY_CHANGES } from './untrusted-policy-channels.ts';
+import { type Collect, decoded, type Scene, start } from './untrusted-scene.ts';
 
-/** What one channel says, as its reader gets it before and after decoding. */
-export type Collect = (scene: Scene) => Promise<string>;
-
-/** The part of a gateway that is asked. */
-export type Asked = Pick<TestGateway, 'app' | 'headers' | 'dataDir' | 'logLines'>;
-
-/** A gateway in which everything was planted, and the runs that did it. */
-export interface Scene extends Asked {
-  readonly secrets: Secrets;
-  /** Two ended runs of the reader, which differ in one attribute, and one that still runs. */
-  readonly runIds: readonly [string, string, string];
-  readonly secretRef: string;
-  readonly url: () => Promise<URL>;
-}
-
-const LIMITS = ['addressPerMinute', 'principalPerMinute'].map((name) => `  ${name}: 100000\n`).join('');
-const YAML = `port: 0\nrateLimit:\n${LIMITS}`;
-
-/** A gateway with the planted secrets and no run yet; the foreign one was found by somebody else. */
-export async function plant(t: TestContext): Promise<{ gateway: TestGateway; secrets: Secrets }> {
-  const started = await startTestGateway(t, { tools: [hostileTool, echoTool], yaml: YAML });
-  // With `runs:read:all` the foreign run would be shown as well, masked for its owner.
-  const key = await started.key(SCOPES.filter((scope) => scope !== 'runs:read:all'));
-  const gateway = { ...started, headers: { authorization: `Bearer ${key}` } };
-  const secrets = newSecrets(key);
-  const bob = { ...gateway, headers: { authorization: `Bearer ${await gateway.key(undefined, 'bob')}` } };
-  const input = {
-    ...inputOf({ ...secrets, given: 'nothing', found: 'nothing' }),
-    passwords: [],
-    keep: [secrets.foreign],
-  };
-  const own = await start(bob, input);
-  assert.equal(own.statusCode, 200, own.body);
-  assert.ok(!own.body.includes(secrets.foreign), 'its owner does not see it');
-  return { gateway, secrets };
-}
-
-/** The scene of every channel: three runs of one reader. */
-export async function setScene(t: TestContext): Promise<Scene & { readonly gateway: TestGateway }> {
-  const { gateway, secrets } = await plant(t);
-  const [first, second] = [
-    await start(gateway, inputOf(secrets)),
-    await start(gateway, inputOf(secrets, { variant: 1 })),
-  ];
-  assert.equal(first.statusCode, 200, first.body);
-  const other = { method: 'POST', url: '/v1/tools/echo/runs', payload: { input: { word: 'x' } } } as const;
-  await gateway.app.inject({ ...other, headers: gateway.headers });
-  const { runId, result } = first.json() as { runId: string; result: { secretRefs: string[] } };
-  const runIds = [runId, (second.json() as Run).runId, await startHeld(gateway, secrets)] as const;
-  return { ...sceneOf(gateway, secrets), gateway, runIds, secretRef: result.secretRefs[0] ?? '' };
-}
-
-/** What channels of any gateway need. */
-export function sceneOf(gateway: Asked, secrets: Secrets): Omit<Scene, 'runIds' | 'secretRef'> {
-  const { app, headers, dataDir, logLines } = gateway;
-  const url = async () => {
-    if (!app.server.listening) await app.listen({ host: '127.0.0.1', port: 0 });
-    return new URL(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}/mcp`);
-  };
-  return { app, headers, dataDir, logLines, secrets, url };
-}
-
-/** Starts the hostile tool. */
-export function start({ app, headers }: Pick<Asked, 'app' | 'headers'>, input: HostileInput, more: object = {}) {
-  const url = '/v1/tools/hostile/runs';
-  return app.inject({ method: 'POST', url, headers: { ...headers, ...more }, payload: { input } });
-}
-
-/** A run that has written everything and goes on. */
-export async function startHeld(gateway: Pick<Asked, 'app' | 'headers'>, secrets: Secrets): Promise<string> {
-  const begun = await start(gateway, inputOf(secrets, { hold: 1 }), { prefer: 'respond-async' });
-  assert.equal(begun.statusCode, 202, begun.body);
-  const { runId } = begun.json() as Run;
-  for (;;) {
-    const page = await gateway.app.inject({ url: `/v1/runs/${runId}/findings`, headers: gateway.headers });
-    if ((page.json() as { findings: unknown[] }).findings.length > 0) return runId;
-  }
-}
-
-/** A body and, where it is JSON, every text in it: an escape in JSON is the character itself to its reader. */
-export function decoded(body: string): string {
-  const lines = body.split('\n').map((line) => line.replace(/^data: /, ''));
-  const texts: string[] = [];
-  for (const candidate of [body, ...lines]) {
-    try {
-      collectTexts(JSON.parse(candidate), texts);
-    } catch {
-      // No JSON: it is read as it is.
-    }
-  }
-  return [body, ...texts].join('\n');
-}
-
-function collectTexts(value: unknown, into: string[]): void {
-  if (typeof value === 'string') {
-    into.push(value);
-    // A position in a list is opaque to its reader, who can decode it all the same.
-    const [, position] = /^([\w-]{8,})\.[\w-]{22}$/.exec(value) ?? [];
-    if (position !== undefined) into.push(...textsOfPosition(position));
-  }
-  if (typeof value !== 'object' || value === null) return;
-  for (const [name, child] of Object.entries(value)) {
-    into.push(name);
-    collectTexts(child, into);
-  }
-}
-
-function textsOfPosition(position: string): readonly string[] {
-  const text = Buffer.from(position, 'base64url').toString('utf8');
-  return [text, Buffer.from(text.split('.').at(-1) ?? '', 'base64url').toString('utf8')];
-}
-
-const get =
-  (path: (scene: Scene) => string, more: object = {}): Collect =>
-  async (scene) => {
-    const answer = await scene.app.inject({ url: path(scene), headers: { ...scene.headers, ...more } });
-    return decoded(`${JSON.stringify(answer.headers)}\n${answer.body}`);
-  };
 const ofRun = (part: string) => get(({ runIds: [runId] }) => `/v1/runs/${runId}${part}`);
 const post =
   (input: (secrets: Secrets) => HostileInput, more: object = {}): Collect =>
   async (scene) =>
     decoded((await start(scene, input(scene.secrets), more)).body);
-const cli =
-  (command: Command, args: (scene: Scene) => readonly string[]): Collect =>
-  async (scene) => {
-    const { origin } = await scene.url();
-    writeFileSync(join(scene.dataDir, 'address'), `${origin}\n`);
-    writeFileSync(join(scene.dataDir, 'first-key'), scene.secrets.key, { mode: 0o600 });
-    const environment = { SALLYPORT_DATA_DIR: scene.dataDir };
-    const { stdout, stderr, drawn } = await call(command, args(scene), { environment, cwd: scene.dataDir });
-    return [stdout, stderr, ...drawn].join('\n');
-  };
 
 /** REST: at least one entry for each route, whose name begins with the row of the access table. */
 const REST: Readonly<Record<string, Collect>> = {
@@ -236,22 +101,8 @@ const CLI: Readonly<Record<string, Collect>> = {
 /** Both eras over MCP: the tool itself with its notifications, and every tool that follows runs. */
 function mcpChannels(): Readonly<Record<string, Collect>> {
   const channels: Record<string, Collect> = {};
-  for (const [era, connect] of Object.entries({ '2025-11-25': connectLegacy, '2026-07-28': connectModern })) {
-    const ask =
-      (name: string, args: (scene: Scene) => object, part: 'answer' | 'progress' = 'answer'): Collect =>
-      async (scene) => {
-        const closers: (() => Promise<void>)[] = [];
-        const closing = { after: (close: () => Promise<void>) => void closers.push(close) };
-        const { client } = await connect(closing, await scene.url(), { key: scene.secrets.key });
-        const notes: unknown[] = [];
-        const request = { name, arguments: args(scene) as Record<string, unknown> };
-        const onprogress = (note: unknown) => void notes.push(note);
-        const answer = await (era === '2025-11-25'
-          ? (client as Awaited<ReturnType<typeof connectLegacy>>['client']).callTool(request, undefined, { onprogress })
-          : (client as Awaited<ReturnType<typeof connectModern>>['client']).callTool(request, { onprogress }));
-        for (const close of closers) await close();
-        return decoded(JSON.stringify(part === 'answer' ? answer : notes));
-      };
+  for (const era of ERAS) {
+    const ask = askOver(era);
     const [one, two, going] = [0, 1, 2].map((at) => (scene: Scene) => ({ runId: scene.runIds[at] }));
     const whole = { run: { maxTokens: 20_000 } };
     Object.assign(channels, {
@@ -264,7 +115,7 @@ function mcpChannels(): Readonly<Record<string, Collect>> {
         ...inputOf(secrets, { exit: 3 }),
         ...whole,
       })),
-      [`POST /mcp ${era} progress`]: ask('hostile', ({ secrets }) => inputOf(secrets), 'progress'),
+      [`POST /mcp ${era} progress`]: ask('hostile', ({ secrets }) => inputOf(secrets), { part: 'progress' }),
       [`POST /mcp ${era} run_status`]: ask('run_status', (scene) => ({ ...one?.(scene), maxTokens: 20_000 })),
       [`POST /mcp ${era} run_status (running)`]: ask('run_status', (scene) => ({
         ...going?.(scene),
@@ -285,9 +136,13 @@ export const CHANNELS: Readonly<Record<string, Collect>> = {
   ...REST,
   ...mcpChannels(),
   ...CLI,
+  ...POLICY_CHANNELS,
   'POST /v1/runs/:id/cancel': async ({ app, headers, runIds }) =>
     decoded((await app.inject({ method: 'POST', url: `/v1/runs/${runIds[2]}/cancel`, headers })).body),
   'DELETE /v1/runs/:id': async ({ app, headers, runIds: [runId] }) =>
     decoded((await app.inject({ method: 'DELETE', url: `/v1/runs/${runId}`, headers })).body),
+  ...POLICY_CHANGES,
+  // After everything that was done.
+  ...AUDIT_CHANNELS,
   log: async ({ logLines }) => decoded(logLines.join('\n')),
 };

@@ -44,6 +44,8 @@ export function sampleRun(changes: Partial<Run> = {}): Run {
     toolVersion: null,
     owner: 'key_a',
     engagement: null,
+    planDigest: null,
+    approval: null,
     requestId: 'req',
     state: 'queued',
     risk: 'active',

@@ -1,15 +1,21 @@
 /** Every scope there is (docs: SECURITY.md). A key holds some of them. */
 export const SCOPES = [
   'tools:read',
+  'runs:plan',
   'runs:execute',
   'runs:read',
   'runs:read:all',
   'runs:cancel',
   'runs:cancel:all',
+  'runs:approve',
   'findings:read',
   'secrets:read',
+  'engagements:read',
+  'engagements:write',
   'admin:tools',
   'admin:config',
+  'admin:kill',
+  'audit:read',
   'health:read',
   'metrics:read',
 ] as const;

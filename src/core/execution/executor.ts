@@ -80,6 +80,9 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     get active() {
       return pool.active();
     },
+    get survivors() {
+      return pool.survivors();
+    },
     lastFault: pool.lastFault,
     run: (command, channels) =>
       command.capability === 'raw' && !rawAvailable
@@ -119,6 +122,7 @@ async function removeIfEmpty(directory: string): Promise<void> {
 interface Pool {
   readonly run: (command: Command, channels: ExecutionChannels) => Promise<Execution>;
   readonly active: () => number;
+  readonly survivors: () => number;
   readonly lastFault: Executor['lastFault'];
   readonly close: () => Promise<void>;
 }
@@ -126,10 +130,12 @@ interface Pool {
 function createPool(setting: RunSetting, places: number): Pool {
   const running = new Map<AbortController, Promise<Execution>>();
   let isClosed = false;
+  let survived = 0;
   let lastFault: ReturnType<Executor['lastFault']>;
   return {
     lastFault: () => lastFault,
     active: () => running.size,
+    survivors: () => survived,
     async run(command, channels) {
       if (isClosed) return notStarted({ code: 'SHUTTING_DOWN', message: 'the gateway is stopping' });
       if (channels.signal.aborted) return cancelledBeforeStart(setting.layers(command));
@@ -140,7 +146,8 @@ function createPool(setting: RunSetting, places: number): Pool {
       const execution = runCommand(setting, { command, channels: { ...bind(channels), signal: stop.signal } });
       running.set(stop, execution);
       try {
-        const { ending, startFault } = await execution;
+        const { ending, startFault, survivors } = await execution;
+        survived += survivors;
         if (ending !== 'not_started') lastFault = undefined;
         else if (startFault !== undefined && confinementErrorOf(startFault) !== undefined) lastFault = startFault;
         return await execution;

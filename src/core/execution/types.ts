@@ -150,6 +150,8 @@ export interface Executor {
   lastFault(): { readonly code: string; readonly message: string } | undefined;
   /** Number of runs that have a process now. */
   readonly active: number;
+  /** Processes that outlived the end of their run, since the start; absent where nobody counts. */
+  readonly survivors?: number;
   /** Ends every running tree and refuses new ones; resolves when nothing is left. */
   close(): Promise<void>;
 }

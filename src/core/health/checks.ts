@@ -50,6 +50,19 @@ export function eventLoopLag(input: {
   };
 }
 
+/** Important: files of engagements that were refused: the last valid ones are in force. */
+export function engagementsInForce(engagements: { faults(): readonly string[] }): HealthCheck {
+  return {
+    name: 'engagements',
+    priority: 'important',
+    run: async () => {
+      const faults = engagements.faults();
+      if (faults.length === 0) return passing('the engagements are in force as they are written');
+      return failing('files of engagements are faulty; the last valid ones are in force', { faults: [...faults] });
+    },
+  };
+}
+
 /** Important: free space below the limit, on the file system of the directory. */
 export function diskFree(directory: string, minBytes: () => number): HealthCheck {
   return {

@@ -45,6 +45,47 @@ export const METRICS = {
     help: 'Calls refused by policy, by rule and error code.',
     labels: ['tool', 'rule', 'code'],
   },
+  sallyport_plans_total: { kind: 'counter', help: 'Plans by what they decided.', labels: ['tool', 'decision'] },
+  sallyport_engagements: { kind: 'gauge', help: 'Engagements in force, by how they stand.', labels: ['state'] },
+  sallyport_policy_ended_runs_total: {
+    kind: 'counter',
+    help: 'Runs that the policy ended while they waited or ran, by error code.',
+    labels: ['code'],
+  },
+  sallyport_approvals_pending: { kind: 'gauge', help: 'Runs that wait for the consent of people.', labels: [] },
+  sallyport_approvals_total: { kind: 'counter', help: 'Requests for consent by how they ended.', labels: ['outcome'] },
+  sallyport_webhook_deliveries_total: {
+    kind: 'counter',
+    help: 'Messages to the webhooks of the operator.',
+    labels: ['kind', 'result'],
+  },
+  sallyport_budget_left_ratio: {
+    kind: 'gauge',
+    help: 'What is left of a budget of an engagement, 0 to 1.',
+    labels: ['engagement', 'budget'],
+  },
+  sallyport_kill_switch_active: {
+    kind: 'gauge',
+    help: '1 while a kill switch is on: for everything, or for one or more engagements.',
+    labels: ['scope'],
+  },
+  sallyport_kill_switch_seconds: {
+    kind: 'histogram',
+    help: 'Time from a kill to the end of the last process.',
+    labels: [],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30],
+  },
+  sallyport_audit_records_total: { kind: 'counter', help: 'Records of the audit.', labels: ['type'] },
+  sallyport_audit_writable: {
+    kind: 'gauge',
+    help: '1 while the audit can be written; otherwise nothing starts.',
+    labels: [],
+  },
+  sallyport_audit_anchors_total: {
+    kind: 'counter',
+    help: 'Checkpoints sent outside, by kind of anchor and result.',
+    labels: ['anchor', 'result'],
+  },
   sallyport_output_bytes_total: { kind: 'counter', help: 'Bytes that tools wrote.', labels: ['tool', 'stream'] },
   sallyport_output_truncated_total: {
     kind: 'counter',

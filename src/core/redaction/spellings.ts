@@ -1,9 +1,15 @@
 /** Shortest encoded piece that is searched for: a shorter one would be found in ordinary text. */
 const MIN_PIECE = 6;
 
+/** A text in printable ASCII, everything else written as its code point in hexadecimal digits. */
+export function escapedText(text: string): string {
+  return text.replace(/[^ -~]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
 /**
- * Every spelling in which a secret travels: raw, inside JSON, URL-encoded (component, strict, form, every byte), hex,
- * and base64 in both alphabets at each of the three alignments it can have inside a longer text.
+ * Every spelling in which a secret travels: raw, inside JSON and with our own escapes, in lower case (as the name of a
+ * host), URL-encoded (component, strict, form, every byte), hex, and base64 in both alphabets at each of the three
+ * alignments it can have inside a longer text.
  */
 export function spellingsOf(secret: string): readonly string[] {
   const bytes = Buffer.from(secret, 'utf8');
@@ -14,6 +20,9 @@ export function spellingsOf(secret: string): readonly string[] {
   const texts = [
     secret,
     JSON.stringify(secret).slice(1, -1),
+    escapedText(JSON.stringify(secret).slice(1, -1)),
+    // Of a word alone it would be a word of every page: `Password` must not take out each `password`.
+    ...(/[^a-z]/i.test(secret) ? [secret.toLowerCase()] : []),
     component,
     lowerEscapes(component),
     strict,

@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import type { Recorder } from '../metrics/table.ts';
 import { type Breaker, type BreakerLimits, type BreakerState, createBreaker } from './breaker.ts';
 import type { CircuitName } from './policies.ts';
+import { createOwnerPlaces, type OwnerPlaces } from './owner-places.ts';
 import { createSeats, type Seats } from './seats.ts';
 import { createWaitingLine, type WaitingLine } from './waiting-line.ts';
 
@@ -26,6 +27,8 @@ export interface ProcessLimits {
   readonly maxConcurrentRuns: number;
   readonly maxQueuedRuns: number;
   readonly maxQueueWaitMs: number;
+  /** Runs at once of one owner; absent: as many as there are places. */
+  readonly maxConcurrentRunsPerOwner?: number;
 }
 
 export interface GateOptions {
@@ -96,6 +99,7 @@ export function createGate(options: GateOptions): Gate {
   const entries = new Map<string, Entry>();
   const everywhere = createSeats(options.process.maxConcurrentRuns);
   let processLimits = options.process;
+  const owners = createOwnerPlaces(() => processLimits.maxConcurrentRunsPerOwner);
   let isClosed = false;
   const add = (tool: string, limits: GateLimits) =>
     void entries.set(tool, createEntry(options, { tool, limits, listeners }));
@@ -112,7 +116,7 @@ export function createGate(options: GateOptions): Gate {
   return {
     admit(tool, call) {
       if (isClosed) throw shuttingDown();
-      return admit({ ...options, entry: find(entries, tool), everywhere, line }, call);
+      return admit({ ...options, entry: find(entries, tool), everywhere, owners, line }, call);
     },
     check: (tool) => find(entries, tool).breaker.assertAdmits(),
     state: (tool) => {
@@ -166,6 +170,7 @@ interface Entry {
 interface Passage extends GateOptions {
   readonly entry: Entry;
   readonly everywhere: Seats;
+  readonly owners: OwnerPlaces;
   readonly line: WaitingLine;
 }
 
@@ -179,33 +184,29 @@ function admit(passage: Passage, call: Admittee): Admitted {
     tool,
     owner: call.owner,
     signal,
-    tryTake: () => tryTake(passage),
+    tryTake: () => tryTake(passage, call.owner),
     busy: () => tooBusy(entry, line.length(tool)),
     ...(call.isReturning === true ? { isReturning: true } : {}),
   });
   // Whoever runs hears of it there; until then a rejection must not be an unhandled one.
   place.catch(() => undefined);
   return {
-    run: async (work) => use(passage, { queuedMs: await place, signal: call.signal }, work),
+    run: async (work) => use(passage, { queuedMs: await place, call }, work),
     leave: () => {
       // Twice would give somebody else's place away.
       if (left.signal.aborted) return;
       left.abort();
       place.then(
-        () => giveBack(passage),
+        () => giveBack(passage, call.owner),
         () => undefined,
       );
     },
   };
 }
 
-interface Got extends Admission {
-  readonly signal: AbortSignal;
-}
-
 async function use<T>(
   passage: Passage,
-  { queuedMs, signal }: Got,
+  { queuedMs, call }: Admission & { readonly call: Admittee },
   work: (admission: Admission) => Promise<T>,
 ): Promise<T> {
   const { entry, everywhere, recorder } = passage;
@@ -213,23 +214,25 @@ async function use<T>(
   try {
     recorder.observe('sallyport_queue_wait_seconds', { tool }, queuedMs / 1000);
     // The place may have come in the same turn as the withdrawal.
-    if (signal.aborted) throw new SallyportError('ERR_RUN_CANCELLED', 'The call was withdrawn.');
+    if (call.signal.aborted) throw new SallyportError('ERR_RUN_CANCELLED', 'The call was withdrawn.');
     // The breaker asks again inside `run`: the circuit may have opened while the call waited.
     return await everywhere.use(() => seats.use(() => breaker.run(() => timed(passage, () => work({ queuedMs })))));
   } finally {
-    giveBack(passage);
+    giveBack(passage, call.owner);
   }
 }
 
-function giveBack({ entry: { tool, seats }, everywhere, line, recorder }: Passage): void {
+function giveBack({ entry: { tool, seats }, everywhere, owners, line, recorder }: Passage, owner: string): void {
+  owners.release(owner);
   everywhere.release();
   seats.release();
   recorder.gauge('sallyport_runs_active', { tool }, seats.active);
   line.pump();
 }
 
-function tryTake({ entry, everywhere, recorder }: Passage): boolean {
-  if (!everywhere.hasRoom() || !entry.seats.hasRoom()) return false;
+function tryTake({ entry, everywhere, owners, recorder }: Passage, owner: string): boolean {
+  if (!everywhere.hasRoom() || !entry.seats.hasRoom() || !owners.hasRoom(owner)) return false;
+  owners.reserve(owner);
   everywhere.reserve();
   entry.seats.reserve();
   recorder.gauge('sallyport_runs_active', { tool: entry.tool }, entry.seats.active);
@@ -286,7 +289,9 @@ async function timed<T>({ entry, clock }: Passage, work: () => Promise<T>): Prom
 function tooBusy({ tool, limits, meanMs }: Entry, queued: number): SallyportError {
   const rounds = Math.ceil((queued + 1) / limits.concurrency);
   const retryAfterMs = Math.min(LONGEST_ESTIMATE_MS, Math.max(FIRST_ESTIMATE_MS, Math.ceil(rounds * meanMs)));
-  return new SallyportError('ERR_TOOL_BUSY', `Every place of ${tool} is taken.`, { retryAfterMs });
+  return new SallyportError('ERR_TOOL_BUSY', `Every place of ${tool} that this caller may take is taken.`, {
+    retryAfterMs,
+  });
 }
 
 function shuttingDown(): SallyportError {

@@ -17,7 +17,7 @@ export interface Waiter {
 
 /**
  * Owners take turns, and each owner's calls are served in the order in which they came, except that nobody waits for a
- * place that only somebody else's tool lacks. Attack: one principal with a thousand waiting calls must not keep the
+ * place that only somebody else's tool, or another owner, lacks. Attack: one principal with a thousand waiting calls must not keep the
  * others from their turn.
  */
 export interface WaitingLine {
@@ -75,7 +75,8 @@ export function createWaitingLine(options: WaitingLineOptions): WaitingLine {
   return {
     join(waiter) {
       if (waiter.signal.aborted) throw cancelled();
-      // Nobody is overtaken: whoever waits now waits for a place that this call would also need, or for another tool's.
+      // Nobody is overtaken: whoever waits now waits for a place that this call would also need, or for one that only
+      // another tool or another owner lacks.
       if (waiter.tryTake()) return Promise.resolve(0);
       const isFirst = ![...entries].some(({ owner }) => owner === waiter.owner);
       if (waiter.isReturning !== true && !options.mayWait(waiter.tool, isFirst)) throw waiter.busy();

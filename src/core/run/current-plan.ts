@@ -1,8 +1,10 @@
 import type { RunOptions } from '../../../schemas/run.ts';
+import type { Asker } from '../engagement/types.ts';
 import { SallyportError } from '../errors.ts';
+import { type PlanDigests, requireSame } from '../plan/digest.ts';
+import { checkOffered } from '../plan/offered.ts';
 import { makePlan, type Plan } from '../plan/plan.ts';
 import type { ToolContext } from '../tool/definition.ts';
-import type { RegisteredTool } from '../tool/registry-types.ts';
 import type { EngineParts } from './engine-parts.ts';
 
 /** What a plan is made from again: the checked input, never an earlier plan. */
@@ -10,6 +12,9 @@ export interface PlanSource {
   readonly name: string;
   readonly input: Record<string, unknown>;
   readonly run: RunOptions;
+  readonly principal: Asker;
+  /** Only exactly this plan may run: one that was named, or that people consented to. */
+  readonly bound?: PlanDigests | undefined;
   readonly keepSecret: ToolContext['keepSecret'];
 }
 
@@ -32,24 +37,23 @@ export async function currentPlan(
   throw new SallyportError('ERR_TOOL_BUSY', 'The configuration keeps changing; try again.', { retryAfterMs: 1000 });
 }
 
-/** Whether a plan still stands. Throws when its tool is no longer offered. */
+/**
+ * Whether a plan still stands. Throws when its tool is no longer offered, its engagement no longer open (windows close
+ * without a change), or the kill switch on.
+ */
 export function isCurrent(parts: EngineParts, plan: Plan): boolean {
-  if (plan.generation !== parts.plans.generation()) return false;
+  const { generation, killSwitch, engagements } = parts.plans;
+  if (plan.generation !== generation()) return false;
   checkOffered(parts.registry.get(plan.tool.definition.name));
+  killSwitch.check(plan.engagement.id);
+  engagements.requireOpen(plan.engagement);
   return true;
 }
 
-async function planAgain(parts: EngineParts, { name, input, run, keepSecret }: PlanSource): Promise<Plan> {
+async function planAgain(parts: EngineParts, source: PlanSource): Promise<Plan> {
+  const { name, input, run, principal, keepSecret, bound } = source;
   const tool = parts.registry.get(name);
-  checkOffered(tool);
-  return makePlan(parts.plans, { tool, input, run, keepSecret, fresh: true });
-}
-
-/** Throws ERR_TOOL_DISABLED or ERR_TOOL_UNAVAILABLE. */
-export function checkOffered(tool: RegisteredTool): void {
-  const { name } = tool.definition;
-  if (!tool.enabled) throw new SallyportError('ERR_TOOL_DISABLED', `${name} is disabled by the operator.`);
-  if (!tool.availability.available) {
-    throw new SallyportError('ERR_TOOL_UNAVAILABLE', tool.availability.fault ?? `${name} is not available here.`);
-  }
+  const plan = await makePlan(parts.plans, { tool, input, run, principal, keepSecret, fresh: true });
+  if (bound !== undefined) requireSame(plan.digests, bound);
+  return plan;
 }

@@ -1,9 +1,13 @@
+import type { Approvals } from '../approval/types.ts';
+import type { Audit } from '../audit/types.ts';
 import type { Principal } from '../auth/types.ts';
+import type { Budgets } from '../budget/types.ts';
 import type { Clock } from '../clock.ts';
 import type { ExecutionLimits, Executor } from '../execution/types.ts';
 import type { Log } from '../log.ts';
 import type { Recorder } from '../metrics/table.ts';
 import type { PlanSources } from '../plan/plan.ts';
+import type { NamedPlans } from '../plan/named-plans.ts';
 import type { Gate } from '../resilience/gate.ts';
 import type { Stats } from '../stats/stats.ts';
 import type { Store } from '../store/types.ts';
@@ -24,6 +28,12 @@ export interface FoundSecret {
 export interface EngineParts {
   readonly registry: Registry;
   readonly plans: PlanSources;
+  /** Plans that were made before and are run by their id. */
+  readonly named: NamedPlans;
+  readonly budgets: Pick<Budgets, 'check' | 'reserve'>;
+  readonly approvals: Pick<Approvals, 'wait'>;
+  readonly audit: Pick<Audit, 'append' | 'note' | 'requireWritable'>;
+  readonly quotas: () => { readonly openRuns: number };
   readonly gate: Pick<Gate, 'admit'>;
   readonly executor: Pick<Executor, 'run'>;
   readonly store: Pick<Store, 'runs' | 'output' | 'cursorKey'>;

@@ -2,11 +2,11 @@ import { createHmac, randomUUID } from 'node:crypto';
 import type { RunOptions } from '../../../schemas/run.ts';
 import { SallyportError, toSallyportError } from '../errors.ts';
 import { canonicalJson } from '../findings/fingerprint.ts';
-import { makePlan } from '../plan/plan.ts';
-import type { IdempotencyKey, StoredEvent } from '../store/types.ts';
-import type { RegisteredTool } from '../tool/registry-types.ts';
+import type { Creation, IdempotencyKey } from '../store/types.ts';
 import { accountFailure } from './account.ts';
-import { checkOffered, type PlanSource } from './current-plan.ts';
+import { allow, type Allowed, approvalRequestOf, type Call } from './admission.ts';
+import { refusedEvent, runEvent } from './audited.ts';
+import type { PlanSource } from './current-plan.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { storeEnds, type UnstoredEnds } from './end-stored.ts';
 import { openJournal } from './journal.ts';
@@ -15,7 +15,9 @@ import { live } from './live.ts';
 import { queuedRecord } from './record.ts';
 import { recoverRuns } from './recovery.ts';
 import { replayOf } from './replay.ts';
-import { keepOwned } from './owned-secrets.ts';
+import { ruleOf } from './outcome.ts';
+import { secretTexts } from './secret-texts.ts';
+import { subjectOf } from './subject.ts';
 import { createTimeoutLedger, type TimeoutLedger } from './timeout-ledger.ts';
 import type { CallRequest, RunEngine, StartedRun } from './types.ts';
 
@@ -28,6 +30,8 @@ export interface RunMachine extends RunEngine {
    * are cancelled. Resolves once all of it is stored.
    */
   recover(): Promise<void>;
+  /** Refuses new calls; what waits for people waits on in the next life. */
+  stop(): void;
   /** Resolves when every run has ended and its end is stored as far as it can be; before the store is let go of. */
   settle(): Promise<void>;
 }
@@ -37,18 +41,29 @@ export type Engine = EngineParts & {
   readonly timeouts: TimeoutLedger;
   readonly runs: LiveRuns;
   readonly unstored: UnstoredEnds;
+  /** Aborted when the gateway stops: what waits for people waits on in the next life. */
+  readonly stopping: AbortSignal;
 };
 
 /** Makes the one engine that every channel calls. */
 export function createRunEngine(parts: EngineParts): RunMachine {
-  const engine: Engine = { ...parts, timeouts: createTimeoutLedger(), runs: createLiveRuns(), unstored: new Set() };
+  const ending = new AbortController();
+  const engine: Engine = {
+    ...parts,
+    timeouts: createTimeoutLedger(),
+    runs: createLiveRuns(),
+    unstored: new Set(),
+    stopping: ending.signal,
+  };
   const start = (request: CallRequest) => startRun(engine, request);
   return {
     start,
     call: async (request) => (await start(request)).ended,
     runs: engine.runs,
     recover: () => recoverRuns(engine),
+    stop: () => ending.abort(),
     settle: async () => {
+      ending.abort();
       await engine.runs.idle();
       await storeEnds(engine.unstored);
     },
@@ -65,10 +80,19 @@ async function startRun(engine: Engine, request: CallRequest): Promise<StartedRu
       if (known.digest !== idempotency.digest) throw conflict();
       return await replayOf(engine, known.runId);
     }
-    return await admitAndStore(engine, { request, tool, runId, idempotency });
+    const call = { request, tool, runId };
+    return await admitAndStore(engine, call, { idempotency, allowed: await allow(engine, call) });
   } catch (thrown) {
     const error = toSallyportError(thrown);
     accountFailure(engine, { tool: tool.definition.name, error, request, runId });
+    // What cannot be written now would only pile up: that it cannot is in health and in the log.
+    if (error.code !== 'ERR_AUDIT_UNAVAILABLE') {
+      const { name, output } = tool.definition;
+      // It may quote what was sent, and that may be a password.
+      const mask = engine.text.masker(secretTexts(tool.definition, request.input), output);
+      const told = { code: error.code, message: mask(error.message) };
+      engine.audit.note(refusedEvent(told, { tool: name, runId, request, rule: ruleOf(error) }));
+    }
     throw error;
   }
 }
@@ -79,44 +103,71 @@ async function wasWithdrawn({ store }: Engine, runId: string): Promise<boolean> 
   return run?.state === 'cancelled' && run.startedAt === null;
 }
 
-interface Call {
-  readonly request: CallRequest;
-  readonly tool: RegisteredTool;
-  readonly runId: string;
+interface Admission {
+  readonly allowed: Allowed;
   readonly idempotency: IdempotencyKey | undefined;
 }
 
-/** The request's path: offered? input? plan? room? stored. From there on it is a run, whatever its caller does. */
-async function admitAndStore(engine: Engine, call: Call): Promise<StartedRun> {
-  const { request, tool, runId, idempotency } = call;
-  checkOffered(tool);
-  const { input, run: options } = tool.validate(request.input, request.run);
-  const secrets = keepOwned(engine, { tool, runId, owner: request.principal.id });
-  const plan = await makePlan(engine.plans, { tool, input, run: options, keepSecret: secrets.keep });
+/** From here on it is a run, whatever its caller does: room, audit, stored. One that needs consent takes its place later. */
+async function admitAndStore(engine: Engine, call: Call, { allowed, idempotency }: Admission): Promise<StartedRun> {
+  const { request, tool, runId } = call;
+  const { plan, input, options, bound, secrets, planId } = allowed;
   const owner = request.principal.id;
-  const run = createLiveRun(runId, request.signal);
-  const admitted = engine.gate.admit(tool.definition.name, { signal: run.signal, owner });
+  const awaits = plan.approval !== undefined;
+  // Nobody's leaving ends what waits for people.
+  const run = awaits ? createLiveRun(runId) : createLiveRun(runId, request.signal);
+  const admitted = awaits ? undefined : engine.gate.admit(tool.definition.name, { signal: run.signal, owner });
+  const withdraw = () => {
+    admitted?.leave();
+    run.release();
+  };
   try {
     const createdAt = engine.clock.now();
     const record = queuedRecord(plan, { runId, owner, requestId: request.requestId, createdAt, text: engine.text });
-    const job = { input, options, detached: false };
-    const event: StoredEvent = { seq: 1, at: createdAt, type: 'state', data: { state: 'queued' } };
-    const extras = { job, event, ...(idempotency === undefined ? {} : { idempotency }) };
-    const creation = await engine.store.runs.create(record, extras);
+    const job = { input, options, detached: awaits, ...(bound === undefined ? {} : { bound }) };
+    await engine.audit.append(runEvent('run.accepted', record, request));
+    const approval = approvalRequestOf(allowed, call, createdAt);
+    const creation = await engine.store.runs.create(record, {
+      job,
+      event: { seq: 1, at: createdAt, type: 'state', data: { state: record.state } },
+      ...(idempotency === undefined ? {} : { idempotency }),
+      ...(approval === undefined ? {} : { approval }),
+      ...(planId === undefined ? {} : { planId }),
+    });
     if (creation.kind !== 'created') {
-      admitted.leave();
-      run.release();
-      if (creation.kind === 'conflict') throw conflict();
-      return await replayOf(engine, creation.runId);
+      withdraw();
+      return await notCreated(engine, creation);
     }
-    const source: PlanSource = { name: tool.definition.name, input, run: options, keepSecret: secrets.keep };
+    const source: PlanSource = {
+      name: tool.definition.name,
+      input,
+      run: options,
+      ...principalOf(request),
+      ...secretsOf(allowed),
+    };
     const journal = openJournal({ ...engine, runs: engine.store.runs }, { run: record, lastSeq: 1 });
     return track(engine, run, { admitted, plan, source, secrets, journal, job, request });
   } catch (thrown) {
-    admitted.leave();
-    run.release();
+    withdraw();
     throw thrown;
   }
+}
+
+function principalOf({ principal: { id, name } }: CallRequest): Pick<PlanSource, 'principal'> {
+  return { principal: { id, name } };
+}
+
+function secretsOf({ secrets, bound }: Allowed): Pick<PlanSource, 'keepSecret' | 'bound'> {
+  return { keepSecret: secrets.keep, bound };
+}
+
+/** Somebody was faster with the same key or the same plan. */
+async function notCreated(engine: Engine, creation: Exclude<Creation, { kind: 'created' }>): Promise<StartedRun> {
+  if (creation.kind === 'known') return replayOf(engine, creation.runId);
+  if (creation.kind === 'conflict') throw conflict();
+  throw new SallyportError('ERR_PLAN_USED', 'This plan has run already; make a new one.', {
+    details: { rule: 'plan.unused' },
+  });
 }
 
 /** Lets a stored run live, and hands out what its caller holds of it. */
@@ -127,7 +178,7 @@ function track(engine: Engine, run: LiveRun, from: Parameters<typeof live>[2]): 
     if (run.isDetached()) return;
     // Stored first: who is told that the run goes on may rely on it after a restart too.
     try {
-      if (journal.run().state === 'queued') await journal.keepJob({ ...job, detached: true });
+      if (journal.run().state === 'queued' && !job.detached) await journal.keepJob({ ...job, detached: true });
     } catch (thrown) {
       // The caller will not hear its id: it must not start a scan that nobody knows of.
       run.cancel();
@@ -136,7 +187,7 @@ function track(engine: Engine, run: LiveRun, from: Parameters<typeof live>[2]): 
     run.detach();
     engine.log.info('run.detached', { runId: run.runId, state: journal.run().state });
   };
-  engine.runs.add(run, { ended, detach });
+  engine.runs.add(run, { ended, detach, subject: subjectOf(journal, from.plan) });
   return { runId: run.runId, isNew: true, ended, read: async () => journal.run(), detach };
 }
 

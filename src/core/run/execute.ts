@@ -6,7 +6,7 @@ import { type FindingText, lineField } from '../findings/field-text.ts';
 import { FINDING_LIMITS } from '../findings/observation.ts';
 import type { Coverage, FindingDraft } from '../findings/types.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { ParseOutcome, ToolEvent } from '../tool/definition.ts';
+import type { ParseOutcome, ToolEvent, ToolSpent } from '../tool/definition.ts';
 import { concludeRun, type RunFrame } from './conclusion.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { maskLines } from './masked-output.ts';
@@ -39,6 +39,8 @@ export interface Executed {
   readonly coverage: Coverage;
   readonly kept: KeptOutputs;
   readonly patch: Partial<Run>;
+  /** What the result says that it took. */
+  readonly spent?: ToolSpent;
 }
 
 const NOTHING_COVERED: Coverage = { areas: [], missing: ['Nothing is known of what the run looked at.'] };
@@ -110,7 +112,7 @@ function run(parts: EngineParts, { runId, plan, signal }: RunJob, outlets: Outle
   );
 }
 
-type Concluded = Pick<Executed, 'result' | 'error' | 'findings' | 'coverage'>;
+type Concluded = Pick<Executed, 'result' | 'error' | 'findings' | 'coverage' | 'spent'>;
 
 function conclude(parts: EngineParts, frame: RunFrame, parse: () => ParseOutcome<unknown> | undefined): Concluded {
   let parsed: ParseOutcome<unknown> | undefined;
@@ -135,14 +137,15 @@ function factsOf(
   parts: EngineParts,
   { plan, runId }: RunFrame,
   { parsed, isComplete }: { parsed: ParseOutcome<unknown> | undefined; isComplete: boolean },
-): Pick<Executed, 'findings' | 'coverage'> {
+): Pick<Executed, 'findings' | 'coverage' | 'spent'> {
   if (parsed === undefined) return { findings: undefined, coverage: NOTHING_COVERED };
   const { definition } = plan.tool;
   const { input, pinned, context } = plan;
   const facts = { input, pinned, context, result: parsed.result, complete: isComplete };
   try {
     const coverage = cleanCoverage(parts.text, plan, definition.coverage(facts));
-    return { findings: definition.findings(facts), coverage };
+    const spent = definition.spent?.(facts);
+    return { findings: definition.findings(facts), coverage, ...(spent === undefined ? {} : { spent }) };
   } catch (err) {
     parts.log.error('run.failed', { runId, tool: definition.name, code: 'ERR_INTERNAL', err });
     return { findings: undefined, coverage: NOTHING_COVERED };

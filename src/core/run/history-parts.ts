@@ -1,3 +1,4 @@
+import type { Audit } from '../audit/types.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Masker } from '../redaction/redactor.ts';
@@ -8,6 +9,7 @@ import type { LiveRuns } from './live-runs.ts';
 /** What the history stands on. */
 export interface HistoryParts {
   readonly store: Pick<Store, 'runs' | 'output' | 'findings' | 'cursorKey'>;
+  readonly audit: Pick<Audit, 'append'>;
   readonly hub: RunHub;
   readonly runs: Pick<LiveRuns, 'cancel'>;
   /** Masks for the readers of one owner's runs. */

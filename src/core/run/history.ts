@@ -211,6 +211,14 @@ async function remove(parts: Parts, who: Principal, runId: string): Promise<void
       details: { keepMs, endedAt: run.endedAt },
     });
   }
+  await parts.audit.append({
+    type: 'run.removed',
+    principal: who.id,
+    engagement: run.engagement ?? undefined,
+    runId,
+    digest: run.planDigest ?? undefined,
+    data: { tool: run.tool, state: run.state },
+  });
   await parts.store.runs.remove(runId);
   parts.log.info('run.removed', { runId, tool: run.tool, principal: who.id });
 }

@@ -48,6 +48,8 @@ export interface Journal {
   readonly runId: string;
   /** The record as it was stored last. */
   run(): Run;
+  /** From `awaiting_approval` to `queued`. Rejects when it no longer waits for people. */
+  consent(): Promise<void>;
   /** From `queued` to `running`. Rejects when the run is no longer queued: it must not start. */
   start(patch: Partial<Run>, text: FindingText): Promise<void>;
   /** Progress or a finding of the running tool. */
@@ -100,6 +102,12 @@ class RunJournal implements Journal {
 
   run(): Run {
     return this.#record;
+  }
+
+  async consent(): Promise<void> {
+    const { approval } = this.#record;
+    const patch = approval === null ? {} : { approval: { ...approval, approvals: approval.quorum } };
+    if (!(await this.#move('queued', patch, {}))) throw new Error('the run no longer waits for consent');
   }
 
   async start(patch: Partial<Run>, text: FindingText): Promise<void> {

@@ -1,24 +1,27 @@
 import type { RunResult } from '../../../schemas/run.ts';
 import { SallyportError, toSallyportError } from '../errors.ts';
+import type { Principal } from '../auth/types.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Admitted } from '../resilience/gate.ts';
 import type { StoredJob } from '../store/types.ts';
 import { account, accountFailure } from './account.ts';
-import { currentPlan, isCurrent, type PlanSource } from './current-plan.ts';
+import { endedEvent } from './audited.ts';
+import type { PlanSource } from './current-plan.ts';
 import { endStored } from './end-stored.ts';
 import type { Engine } from './engine.ts';
 import { type Executed, executePlan } from './execute.ts';
 import { type Journal, MORE_THAN_KEPT, type RunEnd } from './journal.ts';
 import type { LiveRun } from './live-runs.ts';
 import type { OwnedSecrets } from './owned-secrets.ts';
-import { maskOf } from './plan-mask.ts';
+import { makeReady, spentOf } from './ready.ts';
 import { cutShort, plannedFields } from './record.ts';
 import { stateOf } from './states.ts';
 import type { CallRequest } from './types.ts';
 
 /** A stored run with everything that it needs to live. */
 export interface Life {
-  readonly admitted: Admitted;
+  /** Absent for a run that needs consent: it takes its place when it has it. */
+  readonly admitted: Admitted | undefined;
   /** Absent for a run that waited through a restart: it is planned when its turn comes. */
   readonly plan: Plan | undefined;
   readonly source: PlanSource;
@@ -41,10 +44,9 @@ export function live(engine: Engine, run: LiveRun, life: Life): Promise<RunResul
 async function liveThrough(engine: Engine, run: LiveRun, life: Life): Promise<RunResult> {
   let executed: Executed | undefined;
   let error: SallyportError | undefined;
-  let queuedMs = 0;
   try {
-    await life.admitted.run(async (admission) => {
-      ({ queuedMs } = admission);
+    const admitted = life.admitted ?? (await consented(engine, run, life));
+    await admitted.run(async ({ queuedMs }) => {
       executed = await startAndExecute(engine, run, { ...life, queuedMs });
       // The circuit breaker hears of it by what is thrown.
       if (executed.error !== undefined) throw executed.error;
@@ -55,58 +57,86 @@ async function liveThrough(engine: Engine, run: LiveRun, life: Life): Promise<Ru
     error = endedByUs(run, toSallyportError(thrown));
   }
   // The gateway stops, and nobody waits for it here: it keeps its place for the next start.
-  if (error?.code === 'ERR_SHUTTING_DOWN' && run.isDetached() && life.journal.run().state === 'queued') throw error;
-  return conclude(engine, life, { executed, error });
+  const { state } = life.journal.run();
+  const waits = state === 'queued' || state === 'awaiting_approval';
+  if (error?.code === 'ERR_SHUTTING_DOWN' && run.isDetached() && waits) throw error;
+  return conclude(engine, life, { executed: executed && judged(executed, error), error });
 }
 
-/** Cancelled without anybody having cancelled it: the gateway stops. The record must not say that a caller did it. */
+/** Waits for people, then for room. It was there before: the line may be full, but it may not be turned away. */
+async function consented(engine: Engine, run: LiveRun, { journal, source }: Life): Promise<Admitted> {
+  const stopped = Promise.withResolvers<never>();
+  const stop = () => stopped.reject(new SallyportError('ERR_SHUTTING_DOWN', 'The gateway is stopping.'));
+  engine.stopping.addEventListener('abort', stop, { once: true });
+  if (engine.stopping.aborted) stop();
+  try {
+    await Promise.race([engine.approvals.wait(journal.run(), run.signal), stopped.promise]);
+  } finally {
+    engine.stopping.removeEventListener('abort', stop);
+  }
+  if (journal.run().state === 'awaiting_approval') await journal.consent();
+  return engine.gate.admit(source.name, { signal: run.signal, owner: journal.run().owner, isReturning: true });
+}
+
+/** Ended without its caller having ended it: by the policy, or because the gateway stops. The record says which. */
 function endedByUs(run: LiveRun, error: SallyportError): SallyportError {
-  if (error.code !== 'ERR_RUN_CANCELLED' || run.signal.aborted) return error;
-  return new SallyportError('ERR_SHUTTING_DOWN', 'The gateway stopped and ended the run. What was found is kept.', {
-    ...(error.details === undefined ? {} : { details: error.details }),
+  if (error.code !== 'ERR_RUN_CANCELLED') return error;
+  const why = run.why();
+  if (why === undefined && run.signal.aborted) return error;
+  const { code, message, retryAfterMs, details } =
+    why ?? new SallyportError('ERR_SHUTTING_DOWN', 'The gateway stopped and ended the run. What was found is kept.');
+  const known = error.details?.['run'] as RunResult | undefined;
+  const result = known === undefined || why === undefined ? known : policyEnded(known);
+  return new SallyportError(code, message, {
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    details: { ...details, ...(result === undefined ? {} : { run: result }) },
     cause: error,
   });
 }
 
+function policyEnded(result: RunResult): RunResult {
+  return { ...result, outcome: 'ended_by_policy' };
+}
+
+/** The result that is stored says the same as the one that is told. */
+function judged(executed: Executed, error: SallyportError | undefined): Executed {
+  const told = error?.details?.['run'] as RunResult | undefined;
+  return told === undefined ? executed : { ...executed, result: told };
+}
+
 async function startAndExecute(engine: Engine, run: LiveRun, life: Life & { queuedMs: number }): Promise<Executed> {
-  const { journal, source, request, queuedMs } = life;
+  const { journal, request, queuedMs } = life;
   if (queuedMs > 0 || run.isDetached()) await requireOwner(engine, request.principal.id);
-  let plan = await currentPlan(engine, { plan: queuedMs > 0 ? undefined : life.plan, source });
-  const { definition } = plan.tool;
-  const mask = maskOf(engine.text, plan);
-  const startedAt = new Date(engine.clock.now());
-  await journal.start(
-    {
-      startedAt: startedAt.toISOString(),
-      queuedMs: Math.max(0, startedAt.getTime() - Date.parse(journal.run().createdAt)),
-      ...plannedFields(plan, engine.text),
-    },
-    { clean: (text, maxLength) => engine.text.cleanField(text, maxLength), mask },
-  );
-  // The write took its time: nothing may be awaited between the last look and the start.
-  if (!isCurrent(engine, plan)) plan = await currentPlan(engine, { plan: undefined, source });
-  engine.log.info('run.started', {
-    runId: run.runId,
-    tool: definition.name,
-    requestId: request.requestId,
-    principal: request.principal.id,
-  });
-  const job = { runId: run.runId, plan, queuedMs };
-  const onEvent: Parameters<typeof executePlan>[1]['onEvent'] = (event) => {
-    journal.note(event);
-    request.onEvent?.(event);
-  };
-  const executed = await executePlan(engine, { ...job, signal: run.signal, timeouts: engine.timeouts, onEvent });
-  return { ...executed, patch: { ...executed.patch, ...plannedFields(plan, engine.text) } };
+  const { plan, reservation } = await makeReady(engine, life);
+  let executed: Executed | undefined;
+  try {
+    engine.log.info('run.started', {
+      runId: run.runId,
+      tool: plan.tool.definition.name,
+      engagement: plan.engagement.id,
+      requestId: request.requestId,
+      principal: request.principal.id,
+    });
+    const onEvent: Parameters<typeof executePlan>[1]['onEvent'] = (event) => {
+      journal.note(event);
+      request.onEvent?.(event);
+    };
+    const job = { runId: run.runId, plan, queuedMs, signal: run.signal, timeouts: engine.timeouts, onEvent };
+    executed = await executePlan(engine, job);
+    return { ...executed, patch: { ...executed.patch, ...plannedFields(plan, engine.text) } };
+  } finally {
+    // Before its end is told: who waits for it to start the next one must find what is left.
+    await reservation.settle(spentOf(executed));
+  }
 }
 
 /**
  * Rejects with ERR_AUTH_FORBIDDEN when the owner of a run may not run tools any more. Attack: a leaked key queues a
  * thousand scans, and they start for days after it was revoked. Who did not wait was authenticated just now.
  */
-export async function requireOwner(engine: Engine, owner: string): Promise<void> {
+export async function requireOwner(engine: Engine, owner: string): Promise<Principal> {
   const principal = await engine.principal(owner);
-  if (principal?.scopes.has('runs:execute') === true) return;
+  if (principal?.scopes.has('runs:execute') === true) return principal;
   throw new SallyportError('ERR_AUTH_FORBIDDEN', 'The key of the owner may no longer run tools.');
 }
 
@@ -117,7 +147,13 @@ interface Outcome {
 
 async function conclude(engine: Engine, life: Life, { executed, error }: Outcome): Promise<RunResult> {
   const { journal, request, source } = life;
-  await endStored(engine, journal, endOf(engine, { executed, error }));
+  const end = endOf(engine, { executed, error });
+  if (end.state === 'ended_by_policy') {
+    engine.recorder.count('sallyport_policy_ended_runs_total', { code: end.patch.error?.code ?? 'OK' });
+  }
+  await endStored(engine, journal, end).finally(() =>
+    engine.audit.note(endedEvent({ ...journal.run(), ...end.patch, state: end.state })),
+  );
   const result =
     executed?.result && (journal.isOverLimit() ? cutShort(executed.result, MORE_THAN_KEPT) : executed.result);
   if (error === undefined && result !== undefined) {

@@ -22,16 +22,16 @@ export const NO_FINDINGS: Run['findings'] = {
   bySeverity: { info: 0, low: 0, medium: 0, high: 0, critical: 0 },
 };
 
-/** The record of a run that waits for its place: everything that is known of it before it starts, secrets masked. */
+/** The record of a run that waits for its place, or for people: everything that is known of it before it starts, secrets masked. */
 export function queuedRecord(plan: Plan, frame: RecordFrame): Run {
   const { runId, owner, requestId, createdAt } = frame;
   return {
     runId,
     tool: plan.tool.definition.name,
     owner,
-    engagement: null,
     requestId,
-    state: 'queued',
+    state: plan.approval === undefined ? 'queued' : 'awaiting_approval',
+    approval: approvalOf(plan, createdAt),
     createdAt: new Date(createdAt).toISOString(),
     startedAt: null,
     endedAt: null,
@@ -49,12 +49,20 @@ export function queuedRecord(plan: Plan, frame: RecordFrame): Run {
   };
 }
 
+function approvalOf({ approval }: Plan, createdAt: number): Run['approval'] {
+  if (approval === undefined) return null;
+  const { quorum, ttlMs } = approval;
+  return { quorum, approvals: 0, expiresAt: new Date(createdAt + ttlMs).toISOString() };
+}
+
 /** The fields that a plan decides; a run that waited is planned again, and they are written again. */
 export function plannedFields(plan: Plan, text: RunText) {
   const { availability } = plan.tool;
   const mask = maskOf(text, plan);
   return {
     toolVersion: availability.version ?? null,
+    engagement: plan.engagement.id,
+    planDigest: plan.digests.all,
     risk: plan.risk,
     timeoutMs: plan.timeoutMs,
     targets: plan.pinned.list.map(({ role, given, canonical, addresses }) => ({

@@ -4,7 +4,7 @@ import { outcomeOf } from './outcome.ts';
 
 /** What may follow each state; a final one is followed by nothing. */
 const NEXT: Readonly<Record<RunState, readonly RunState[]>> = {
-  awaiting_approval: ['queued', 'cancelled', 'ended_by_policy'],
+  awaiting_approval: ['queued', 'failed', 'cancelled', 'ended_by_policy'],
   queued: ['running', 'failed', 'cancelled', 'ended_by_policy'],
   running: ['succeeded', 'failed', 'timed_out', 'cancelled', 'ended_by_policy', 'lost'],
   succeeded: [],
@@ -39,6 +39,7 @@ export function stateOf(error: SallyportError): RunState {
     case 'cancelled':
       return 'cancelled';
     case 'refused':
+    case 'ended_by_policy':
       return 'ended_by_policy';
     case 'succeeded':
     case 'failed':

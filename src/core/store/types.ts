@@ -1,7 +1,15 @@
 import type { Finding, FindingKind, Severity } from '../../../schemas/finding.ts';
 import type { RunOptions, RunResult } from '../../../schemas/run.ts';
 import type { Run, RunEventType, RunState } from '../../../schemas/run-record.ts';
+import type { EngagementVersion } from '../../../schemas/engagement.ts';
+import type { PlanView } from '../../../schemas/plan.ts';
+import type { ApprovalRequest, ApprovalStore } from '../approval/types.ts';
+import type { AuditStore } from '../audit/types.ts';
 import type { KeyStore, SecretStore } from '../auth/types.ts';
+import type { BudgetStore } from '../budget/types.ts';
+import type { Revocation } from '../engagement/types.ts';
+import type { KillStore } from '../kill/types.ts';
+import type { PlanDigests } from '../plan/digest.ts';
 import type { Coverage, Observation } from '../findings/types.ts';
 
 /**
@@ -15,6 +23,12 @@ export interface Store {
   readonly keys: KeyStore;
   readonly secrets: SecretStore;
   readonly tools: ToolStateStore;
+  readonly engagements: EngagementStore;
+  readonly plans: PlanStore;
+  readonly approvals: ApprovalStore;
+  readonly budgets: BudgetStore;
+  readonly kills: KillStore;
+  readonly audit: AuditStore;
   /** 32 random bytes of this store, for cursors and digests that outlive a restart. */
   readonly cursorKey: Buffer;
   /** Why writes fail now, until one succeeds again; undefined when all is well. */
@@ -45,6 +59,8 @@ export interface StoredJob {
   readonly options: RunOptions;
   /** The caller was told the run's id and does not wait: it is started after a restart too. */
   readonly detached: boolean;
+  /** What has to be planned again exactly so: a plan that was named, or one that people consented to. */
+  readonly bound?: PlanDigests;
 }
 
 /** One event of a run that can be read again. `seq` begins with 1 and has no gaps. */
@@ -64,7 +80,61 @@ export interface IdempotencyKey {
 }
 
 /** What became of a creation. */
-export type Creation = { readonly kind: 'created' } | { readonly kind: 'known' | 'conflict'; readonly runId: string };
+export type Creation =
+  | { readonly kind: 'created' }
+  | { readonly kind: 'known' | 'conflict'; readonly runId: string }
+  /** The plan ran before, or is gone; nothing was created. */
+  | { readonly kind: 'plan_used' };
+
+/** What is stored with a new run in one transaction. */
+export interface CreationExtras {
+  readonly job?: StoredJob;
+  readonly event: StoredEvent;
+  readonly idempotency?: IdempotencyKey;
+  /** Consent that it waits for. */
+  readonly approval?: ApprovalRequest;
+  /** The plan that it uses up. */
+  readonly planId?: string;
+}
+
+/** A plan that may be run once, by its owner, until it expires. */
+export interface StoredPlan {
+  readonly planId: string;
+  readonly owner: string;
+  readonly tool: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly digests: PlanDigests;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly options: RunOptions;
+  readonly view: PlanView;
+  /** The run that used it. */
+  readonly usedBy: string | null;
+}
+
+/** Plans; a plan is used up by `RunStore.create`. */
+export interface PlanStore {
+  put(plan: StoredPlan): Promise<void>;
+  get(planId: string): Promise<StoredPlan | undefined>;
+  /** Removes what expired before `before`; how many. Input of plans holds secrets: it must not lie about. */
+  sweep(before: number): Promise<number>;
+}
+
+/** Engagements of the operator's REST API, the history of all, and what is revoked. */
+export interface EngagementStore {
+  /** The documents that were put by REST and not removed. */
+  current(): Promise<readonly EngagementVersion[]>;
+  /** Records a version that comes into force; with source `rest` it is what `current` answers. */
+  put(version: EngagementVersion): Promise<void>;
+  /** A REST engagement goes; its history stays. */
+  remove(id: string): Promise<boolean>;
+  /** Newest first. */
+  versions(id: string): Promise<readonly EngagementVersion[]>;
+  revocations(): Promise<ReadonlyMap<string, Revocation>>;
+  /** Null lifts it. */
+  setRevocation(id: string, revocation: Revocation | null): Promise<void>;
+}
 
 /** One change of a run, whole or not at all. Nothing changes unless the run is in the state `from`. */
 export interface RunChange {
@@ -113,7 +183,7 @@ export interface Unfinished {
 
 /** The runs with their events and results. */
 export interface RunStore {
-  create(run: Run, extras: { job?: StoredJob; event: StoredEvent; idempotency?: IdempotencyKey }): Promise<Creation>;
+  create(run: Run, extras: CreationExtras): Promise<Creation>;
   /** The run that this owner named so before. */
   byKey(owner: string, key: string): Promise<{ readonly runId: string; readonly digest: string } | undefined>;
   /** False when the run is in another state, or gone. */

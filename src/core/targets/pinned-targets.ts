@@ -25,6 +25,7 @@ export function sizeRefusal(size: PinnedTargets['size'], limits: TargetLimits) {
   return {
     rule: 'target.size',
     message: `${size.addresses} addresses with ${size.ports} ports; at most ${maxAddresses} addresses and ${maxPorts} ports are taken in one call`,
+    instead: `at most ${maxAddresses} addresses and ${maxPorts} ports in one call; split it`,
     details: {
       addresses: plain(size.addresses),
       ports: size.ports,

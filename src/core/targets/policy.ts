@@ -1,14 +1,15 @@
 import { SallyportError } from '../errors.ts';
 import { type Cidr, formatAddress, parseAddress } from './address.ts';
+import { type ClaimTrace, createClaimTrace } from './claim-trace.ts';
 import { type CanonicalTarget, canonicalise, countSubject, formatEndpoint, parseEndpoint } from './canonicalise.ts';
-import { judgeBelow, judgeBlock, judgeName, type Rules, type Use } from './judge.ts';
+import { judgeBelow, judgeBlock, judgeName, type Rules, type Tell, type Use } from './judge.ts';
 import { type OwnEndpoint, ownAddressFaults, readOwnAddresses } from './own-endpoints.ts';
 import { measure, pinnedTargets, sizeRefusal } from './pinned-targets.ts';
 import { denyPortFaults, isPortRange, mergePorts, parsePorts } from './ports.ts';
 import type { NameResolver } from './resolver.ts';
-import { type Refusal, refusalError } from './rules.ts';
+import { quote, type Refusal, refusalError } from './rules.ts';
 import { createScope, parseScope } from './scope.ts';
-import type { PinnedTarget, PortRange, TargetClaim, TargetPolicy } from './types.ts';
+import type { PinnedTarget, PinnedTargets, PortRange, TargetClaim, TargetLimits, TargetPolicy } from './types.ts';
 
 /** The operator's rules as configured, and the resolver. */
 export interface TargetPolicyOptions {
@@ -59,20 +60,45 @@ export function targetPolicyFaults(
 export function createTargetPolicy(options: TargetPolicyOptions): TargetPolicy {
   const rules = readRules(options);
   return {
-    async pin(claims, limits, { fresh = false } = {}) {
-      const readings = claims.map((claim) => readClaim(rules, claim));
-      for (const reading of readings) refuseIf(judgeBeforeLookup(rules, reading), reading.claim.role);
-      const size = measure(
-        readings.map(({ target, use }) => ({ addresses: countSubject(target.subject), ports: use.ports })),
-      );
-      refuseIf(sizeRefusal(size, limits), claims[0]?.role ?? 'target');
-      const answers = await lookUpAll(readings, (name) => options.resolver.resolve(name, { fresh }));
-      return pinnedTargets(
-        readings.map((reading) => pinReading(rules, reading, answers)),
-        size,
-      );
+    async pin(claims, limits, { fresh = false, trace } = {}) {
+      const asked = createClaimTrace(trace);
+      try {
+        return await pinAll(rules, claims, {
+          limits,
+          asked,
+          resolve: (name) => options.resolver.resolve(name, { fresh }),
+        });
+      } finally {
+        asked.flush();
+      }
     },
   };
+}
+
+interface Pinning {
+  readonly limits: TargetLimits;
+  readonly asked: ClaimTrace;
+  readonly resolve: (name: string) => Promise<readonly string[]>;
+}
+
+async function pinAll(rules: Rules, claims: readonly TargetClaim[], pinning: Pinning): Promise<PinnedTargets> {
+  const { limits, asked } = pinning;
+  const readings = claims.map((claim) => readClaim(rules, claim, asked.tell(claim.role)));
+  for (const reading of readings) asked.refuseIf(judgeBeforeLookup(rules, reading), reading.claim.role);
+  const extents = readings.map(({ target, use }) => ({ addresses: countSubject(target.subject), ports: use.ports }));
+  const size = measure(extents);
+  const role = claims[0]?.role ?? 'target';
+  asked.refuseIf(sizeRefusal(size, limits), role);
+  const { maxAddresses, maxPorts } = limits;
+  asked.tell(role)?.(
+    'target.size',
+    () => `${size.addresses} addresses × ${size.ports} ports, at most ${maxAddresses} × ${maxPorts}`,
+  );
+  const answers = await lookUpAll(readings, pinning.resolve);
+  return pinnedTargets(
+    readings.map((reading) => pinReading(rules, reading, { answers, asked })),
+    size,
+  );
 }
 
 function readRules(options: TargetPolicyOptions): Rules {
@@ -96,7 +122,7 @@ function readPorts(text: string): readonly PortRange[] {
   return read.ok ? read.value : [];
 }
 
-function readClaim(rules: Rules, claim: TargetClaim): Reading {
+function readClaim(rules: Rules, claim: TargetClaim, tell: Tell | undefined): Reading {
   const ports = claim.ports ?? [];
   if (!ports.every((range) => isPortRange(range))) {
     throw new SallyportError('ERR_INTERNAL', 'The tool declared ports that are none.');
@@ -106,7 +132,8 @@ function readClaim(rules: Rules, claim: TargetClaim): Reading {
   if (!read.ok) throw refusalError({ rule: 'target.spelling', message: read.fault }, claim.role);
   const { port } = read.value;
   const touched = mergePorts(port === undefined ? ports : [...ports, { from: port, to: port }]);
-  return { claim, target: read.value, use: { as: 'contact', ports: touched } };
+  tell?.('target.spelling', () => `read as ${quote(read.value.canonical)}`);
+  return { claim, target: read.value, use: { as: 'contact', ports: touched, tell } };
 }
 
 function defaultResolver(rules: Rules, role: string): string {
@@ -117,18 +144,26 @@ function defaultResolver(rules: Rules, role: string): string {
 
 function judgeBeforeLookup(rules: Rules, { claim, target, use }: Reading): Refusal | undefined {
   const { subject } = target;
-  if (subject.is === 'name') return judgeName(rules, subject.name, 'host');
+  const { tell } = use;
+  if (subject.is === 'name') return judgeName(rules, subject.name, { as: 'host', tell });
   if (subject.is === 'domain') {
     // Below a reverse name lie the addresses of its block, and all of those are judged.
     if (subject.reverse !== undefined) return judgeBlock(rules, subject.reverse, { ...use, as: 'ask' });
-    const refusal = judgeName(rules, subject.name, 'domain');
-    return refusal ?? (claim.below === true ? judgeBelow(rules, subject.name) : undefined);
+    const refusal = judgeName(rules, subject.name, { as: 'domain', tell });
+    return refusal ?? (claim.below === true ? judgeBelow(rules, subject.name, tell) : undefined);
   }
   if (claim.kind !== 'resolver') return judgeBlock(rules, subject.block, use);
   const isListed = rules.resolvers.some(({ address, port = 53 }) => formatEndpoint(address, port) === target.canonical);
   const refusal = judgeBlock(rules, subject.block, { ...use, as: isListed ? 'resolver' : 'contact' });
-  if (refusal?.rule !== 'target.scope') return refusal;
-  return { rule: 'target.resolver', message: `${refusal.message}; or leave the server out for the operator's own` };
+  if (refusal?.rule === 'target.scope') {
+    return {
+      ...refusal,
+      rule: 'target.resolver',
+      message: `${refusal.message}; or leave the server out for the operator's own`,
+    };
+  }
+  if (refusal === undefined && !isListed) tell?.('target.resolver', () => `${target.canonical} is in scope`);
+  return refusal;
 }
 
 /** Looks every different name up once, so that all claims of a call see the same answer. */
@@ -149,7 +184,14 @@ async function lookUpAll(
         answers.set(name, readAnswers(name, await resolve(name)));
       } catch (cause) {
         waiting.length = 0;
-        throw refusalError({ rule: 'target.unresolved', message: `${name} could not be resolved`, cause }, role);
+        const instead = 'a name that resolves, or an address in scope';
+        const refusal = {
+          rule: 'target.unresolved',
+          message: `${name} could not be resolved`,
+          instead,
+          cause,
+        } as const;
+        throw refusalError(refusal, role);
       }
     }
   };
@@ -169,7 +211,11 @@ function readAnswers(name: string, texts: readonly string[]): readonly Cidr[] {
   return [...unique.values()].sort((a, b) => a.family - b.family || (a.bits < b.bits ? -1 : 1));
 }
 
-function pinReading(rules: Rules, reading: Reading, answers: Answers): PinnedTarget {
+function pinReading(
+  rules: Rules,
+  reading: Reading,
+  { answers, asked }: { readonly answers: Answers; readonly asked: ClaimTrace },
+): PinnedTarget {
   const { claim, target, use } = reading;
   const { subject } = target;
   const common = {
@@ -184,8 +230,10 @@ function pinReading(rules: Rules, reading: Reading, answers: Answers): PinnedTar
   if (subject.is === 'domain') return { ...common, name: subject.name, address: '', addresses: [], family: 0 };
   const blocks = subject.is === 'name' ? (answers.get(subject.name) ?? []) : [subject.block];
   // DNS rebinding and split answers: one address out of scope among many refuses the name.
-  if (subject.is === 'name')
-    for (const block of blocks) refuseIf(named(subject.name, judgeBlock(rules, block, use)), claim.role);
+  if (subject.is === 'name') {
+    use.tell?.('target.unresolved', () => `${subject.name} has ${listed(blocks)}`);
+    for (const block of blocks) asked.refuseIf(named(subject.name, judgeBlock(rules, block, use)), claim.role);
+  }
   const [first] = blocks;
   if (first === undefined) throw new SallyportError('ERR_INTERNAL', 'A target was not looked up.');
   return {
@@ -204,6 +252,8 @@ function named(name: string, refusal: Refusal | undefined): Refusal | undefined 
     : { ...refusal, message: `${name} has an address that is refused: ${refusal.message}` };
 }
 
-function refuseIf(refusal: Refusal | undefined, role: string): void {
-  if (refusal !== undefined) throw refusalError(refusal, role);
+function listed(blocks: readonly Cidr[]): string {
+  const shown = blocks.slice(0, 3).map((block) => formatAddress(block));
+  const more = blocks.length > shown.length ? [`${blocks.length - shown.length} more`] : [];
+  return `${blocks.length} ${blocks.length === 1 ? 'address' : 'addresses'}: ${[...shown, ...more].join(', ')}`;
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, SallyportError } from '../errors.ts';
+import { escapedText } from '../redaction/spellings.ts';
 
 /** Every rule that can refuse a target: the closed list behind `details.rule` and the metric label. */
 export const TARGET_RULES = {
@@ -21,6 +22,8 @@ export interface Refusal {
   readonly rule: TargetRule;
   /** Which rule and what would be allowed instead; no text of a target that is not quoted. */
   readonly message: string;
+  /** What would be allowed, where that can be said. */
+  readonly instead?: string;
   readonly cause?: unknown;
   readonly details?: Record<string, unknown>;
 }
@@ -28,7 +31,12 @@ export interface Refusal {
 /** The error of a refusal: its code follows from the rule, `details` name the rule and the input field. */
 export function refusalError(refusal: Refusal, field: string): SallyportError {
   return new SallyportError(TARGET_RULES[refusal.rule], `${field}: ${refusal.message}`, {
-    details: { rule: refusal.rule, field, ...refusal.details },
+    details: {
+      rule: refusal.rule,
+      field,
+      ...(refusal.instead === undefined ? {} : { instead: refusal.instead }),
+      ...refusal.details,
+    },
     ...(refusal.cause === undefined ? {} : { cause: refusal.cause }),
   });
 }
@@ -46,8 +54,14 @@ export function fault(sentence: string): { readonly ok: false; readonly fault: s
   return { ok: false, fault: sentence };
 }
 
-/** Somebody else's text for a message: quoted, escaped to printable ASCII and cut, so that it cannot forge a log line. */
+/** Longer than any name, and than what an operator may write. */
+const MAX_QUOTED = 512;
+
+/**
+ * Somebody else's text for a message: quoted and escaped to printable ASCII, so that it cannot forge a log line. Whole or
+ * not at all: the first half of a password is known to no mask, so a cut would put it into answers and the audit.
+ */
 export function quote(text: string): string {
-  const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  return JSON.stringify(cut).replace(/[^ -~…]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+  if (text.length > MAX_QUOTED) return `a text of ${text.length} characters`;
+  return escapedText(JSON.stringify(text));
 }

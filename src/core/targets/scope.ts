@@ -1,5 +1,5 @@
 import { SallyportError } from '../errors.ts';
-import { type Cidr, formatCidr, isCovered, overlaps, parseCidr } from './address.ts';
+import { type Cidr, contains, formatCidr, isCovered, overlaps, parseCidr } from './address.ts';
 import { parseName } from './name.ts';
 import { fault, type Parsed, parsed, quote } from './rules.ts';
 import { isWhollyDenied } from './special-ranges.ts';
@@ -20,6 +20,12 @@ export interface Scope {
   allowsBelow(name: string): boolean;
   /** The denied entry that is, or covers, a name below the name. */
   deniesBelow(name: string): string | undefined;
+  /** The allowed entry that holds the whole block; undefined where several hold it together, or none does. */
+  blockEntry(block: Cidr): string | undefined;
+  /** The allowed entry that matches the name. */
+  nameEntry(name: string, use: NameUse): string | undefined;
+  /** How many entries are denied. */
+  readonly denied: number;
   /** The allowed entries for a message, cut after eight. */
   readonly summary: string;
 }
@@ -50,6 +56,9 @@ export function createScope(allow: readonly string[], deny: readonly string[]): 
     deniesName: (name, use) => describe(denied.find((entry) => matchesName(entry, name, use))),
     allowsBelow: (name) => allowed.some((entry) => isWildcard(entry) && matchesName(entry, name, 'domain')),
     deniesBelow: (name) => describe(denied.find((entry) => liesBelow(entry, name))),
+    blockEntry: (block) => describe(allowed.find((entry) => entry.is === 'block' && contains(entry.block, block))),
+    nameEntry: (name, use) => describe(allowed.find((entry) => matchesName(entry, name, use))),
+    denied: denied.length,
     summary: summarise(allow),
   };
 }

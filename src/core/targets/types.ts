@@ -1,3 +1,5 @@
+import type { RuleTrace } from '../plan/trace.ts';
+
 /** A closed range of ports of one transport protocol, both ends included, 0..65535. */
 export interface PortRange {
   readonly from: number;
@@ -81,6 +83,6 @@ export interface TargetPolicy {
   pin(
     claims: readonly TargetClaim[],
     limits: TargetLimits,
-    options?: { readonly fresh?: boolean },
+    options?: { readonly fresh?: boolean; readonly trace?: RuleTrace },
   ): Promise<PinnedTargets>;
 }

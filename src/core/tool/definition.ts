@@ -103,6 +103,24 @@ export interface RiskRaise {
   readonly why: string;
 }
 
+/** What one call takes, before it runs. */
+export interface ToolEstimate {
+  /** Packets, requests, queries or guesses, by the kind of tool. */
+  readonly probes: number;
+  /** The most that leaves at once, bounded by the argv; Infinity when nothing bounds it. */
+  readonly packetsPerSecond: number;
+  /** Expected, on a network that answers at once; within a factor of two in the lab. */
+  readonly durationMs: number;
+  /** Guesses by account `service://address:port/login`, `…/*` when nobody knows the login; for tools that guess passwords. */
+  readonly accounts?: readonly { readonly account: string; readonly guesses: number }[];
+}
+
+/** What a run took in the end, as far as its result says so. */
+export interface ToolSpent {
+  readonly probes?: number;
+  readonly accounts?: readonly { readonly account: string; readonly guesses: number }[];
+}
+
 /** One worked call. Golden: the contract test builds exactly this argv from this input. */
 export interface ToolExample {
   readonly title: string;
@@ -151,6 +169,10 @@ export interface ToolDefinition<I extends TObject = TObject, O extends TSchema =
   readonly raises?: (input: Static<I>) => readonly RiskRaise[];
   /** What of the request cannot be done here and what is done instead (`-sS` → `-sT`), one sentence each. */
   readonly degrades?: (input: Static<I>, context: ToolContext) => readonly string[];
+  /** Without one nobody knows what a call takes: a limited budget then refuses it. */
+  readonly estimate?: (input: Static<I>, pinned: PinnedTargets, context: ToolContext) => ToolEstimate;
+  /** Pure; whole or partial results. What it leaves out counts as estimated. */
+  readonly spent?: (facts: RunFacts<Static<I>, Static<O>>) => ToolSpent;
   readonly grammar: ArgvGrammar;
   readonly argv: (input: Static<I>, pinned: PinnedTargets, context: ToolContext) => readonly string[];
   /** Whether this call gets NET_RAW; only asked when `raw` is not `never`. */

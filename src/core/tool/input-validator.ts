@@ -72,10 +72,15 @@ function faultsOf(errors: readonly ErrorObject[], at: string): InputFault[] {
   return faults.slice(0, MAX_FAULTS);
 }
 
+/** Longest name of an unknown property that is told. */
+const MAX_NAME = 64;
+
 function messageOf(error: ErrorObject): string {
   const params = error.params as Record<string, unknown>;
   if (error.keyword === 'additionalProperties') {
-    return `has an unknown property ${JSON.stringify(String(params['additionalProperty']).slice(0, 64))}`;
+    const name = String(params['additionalProperty']);
+    // Whole or not at all: the first half of a password is known to no mask.
+    return `has an unknown property ${name.length > MAX_NAME ? `of ${name.length} characters` : JSON.stringify(name)}`;
   }
   const branches = (error.schema as readonly { const?: unknown }[] | undefined) ?? [];
   if (error.keyword === 'anyOf' && branches.every((branch) => branch.const !== undefined)) {

@@ -1,5 +1,6 @@
-import { isAbove, type Risk } from '../../../schemas/risk.ts';
 import type { ToolDetail, ToolSummary } from '../../../schemas/tool.ts';
+import type { Principal } from '../auth/types.ts';
+import type { AnyTool } from './definition.ts';
 import { callerSchema } from './input-schema.ts';
 import type { RegisteredTool } from './registry-types.ts';
 
@@ -12,20 +13,22 @@ export interface GateState {
 
 /** What the views are made from. */
 export interface ViewSources {
-  readonly riskCeiling: () => Risk;
+  /** Whether any engagement of this principal permits the tool. */
+  readonly permits: (who: Principal, tool: AnyTool) => boolean;
   readonly gateState: (tool: string) => GateState;
   readonly limits: (tool: RegisteredTool) => { readonly timeoutMs: number; readonly concurrency: number };
 }
 
 /** How tools are shown, the same over every channel. */
 export interface ToolViews {
-  summary(tool: RegisteredTool): ToolSummary;
-  detail(tool: RegisteredTool): ToolDetail;
+  /** As this principal may use it. */
+  summary(tool: RegisteredTool, who: Principal): ToolSummary;
+  detail(tool: RegisteredTool, who: Principal): ToolDetail;
 }
 
 /** Makes the views over live state. */
 export function createToolViews(sources: ViewSources): ToolViews {
-  const summary = (tool: RegisteredTool): ToolSummary => {
+  const summary = (tool: RegisteredTool, who: Principal): ToolSummary => {
     const { definition, availability } = tool;
     return {
       name: definition.name,
@@ -33,19 +36,19 @@ export function createToolViews(sources: ViewSources): ToolViews {
       risk: definition.risk,
       enabled: tool.enabled,
       available: availability.available,
-      permitted: !isAbove(definition.risk, sources.riskCeiling()),
+      permitted: sources.permits(who, definition),
       ...(availability.version === undefined ? {} : { version: availability.version }),
       ...(availability.fault === undefined ? {} : { fault: availability.fault }),
     };
   };
   return {
     summary,
-    detail(tool) {
+    detail(tool, who) {
       const { definition } = tool;
       const { active, queued, breaker } = sources.gateState(definition.name);
       const { state, failures, retryAfterMs } = breaker;
       return {
-        ...summary(tool),
+        ...summary(tool, who),
         description: definition.description,
         inputSchema: callerSchema(definition.input),
         outputSchema: tool.outputSchema,

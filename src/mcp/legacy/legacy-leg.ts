@@ -1,7 +1,9 @@
 import {
   isInitializeRequest,
+  isJSONRPCErrorResponse,
   isJSONRPCNotification,
   isJSONRPCRequest,
+  isJSONRPCResultResponse,
   SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { Answers } from '../answers.ts';
@@ -117,7 +119,10 @@ function post(exchange: McpExchange, session: Session, sessions: Sessions): McpR
     return { status: 202 };
   }
   const id = idOf(body);
-  // We never ask a client anything, so nothing can be an answer.
+  if (isJSONRPCResultResponse(body) || isJSONRPCErrorResponse(body))
+    return transport.answer(body, caller)
+      ? { status: 202 }
+      : rpcReply(400, 'Nothing is asked under this id now.', { id });
   if (!isJSONRPCRequest(body)) return rpcReply(400, 'The body is neither a request nor a notification.', { id });
   if (body.method === 'initialize') return rpcReply(400, 'The session is initialized already.', { id });
   if (!sessions.isFresh(session)) return rpcReply(404, 'The session is over; begin with initialize.', { id });

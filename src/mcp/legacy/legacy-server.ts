@@ -1,15 +1,17 @@
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
-import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
+import { ElicitResultSchema, type ServerNotification, type ServerRequest } from '@modelcontextprotocol/sdk/types.js';
 import { type Answers, progressTokenOf } from '../answers.ts';
+import type { Ask } from '../confirm.ts';
+import { givenBy } from '../confirm-question.ts';
 import type { Caller } from '../exchange.ts';
 import { RPC, RpcFault } from '../json-rpc.ts';
 import type { ProgressNote } from '../progress.ts';
 
-/** We never elicit, so nothing is validated here; the SDK's own Ajv would cost 17 KB in every session. */
+/** What a person answers is read by us, so nothing is validated here; the SDK's own Ajv would cost 17 KB a session. */
 const NO_VALIDATOR = {
   getValidator: () => {
-    throw new RpcFault(RPC.internal, 'Elicitation is not used.');
+    throw new RpcFault(RPC.internal, 'Answers are not validated by the SDK.');
   },
 };
 
@@ -29,8 +31,10 @@ export function createLegacyServer(answers: Answers): Server {
   server.fallbackRequestHandler = async (request, extra) => {
     const caller = callerOf(extra);
     if (request.method === 'tools/list') return { ...answers.listTools(request.params, caller) };
-    if (request.method === 'tools/call')
-      return { ...(await answers.callTool(request.params, channelOf(request.params, extra, caller))) };
+    if (request.method === 'tools/call') {
+      const ask = server.getClientCapabilities()?.elicitation?.form === undefined ? undefined : askOver(extra);
+      return { ...(await answers.callTool(request.params, { ...channelOf(request.params, extra, caller), ask })) };
+    }
     throw new RpcFault(RPC.methodNotFound, 'Method not found');
   };
   return server;
@@ -49,6 +53,26 @@ function channelOf(params: unknown, extra: Extra, caller: Caller) {
   // A client that loses its connection has not cancelled (MCP 2025-11-25, Streamable HTTP): the run outlives it.
   const isLasting = true;
   return { caller, signal: extra.signal, isLasting, ...(progressToken === undefined ? {} : { onProgress }) };
+}
+
+/** Asks on the stream of the call itself (MCP 2025-11-25, Elicitation), for as long as the call waits and no longer. */
+function askOver(extra: Extra): Ask {
+  return async (question, { timeoutMs, signal }) => {
+    if (signal.aborted) return 'unanswered';
+    // The SDK never takes its listener away: a signal of our own, so that a later abort does not take back what is over.
+    const stop = new AbortController();
+    const end = () => stop.abort();
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      const request = { method: 'elicitation/create', params: { ...question } } as const;
+      return givenBy(await extra.sendRequest(request, ElicitResultSchema, { signal: stop.signal, timeout: timeoutMs }));
+    } catch {
+      // Refused, malformed, too late, or gone: nobody said anything.
+      return 'unanswered';
+    } finally {
+      signal.removeEventListener('abort', end);
+    }
+  };
 }
 
 function callerOf(extra: Extra): Caller {

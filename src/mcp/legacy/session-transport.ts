@@ -1,5 +1,11 @@
 import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { JSONRPCMessage, JSONRPCNotification, JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
+import type {
+  JSONRPCErrorResponse,
+  JSONRPCMessage,
+  JSONRPCNotification,
+  JSONRPCRequest,
+  JSONRPCResultResponse,
+} from '@modelcontextprotocol/sdk/types.js';
 import type { Caller } from '../exchange.ts';
 import { isRecord, type RpcId, RPC } from '../json-rpc.ts';
 import type { EventStream } from './event-stream.ts';
@@ -30,6 +36,8 @@ export class SessionTransport implements Transport {
   #standalone: EventStream | undefined;
   readonly #inFlight = new Map<number, InFlight>();
   readonly #byClientId = new Map<RpcId, number>();
+  /** What we asked the client and wait for. */
+  readonly #asked = new Set<RpcId>();
 
   constructor(sessionId: string) {
     this.sessionId = sessionId;
@@ -77,6 +85,15 @@ export class SessionTransport implements Transport {
     target.stream.end();
   }
 
+  /** Hands an answer of the client to the server; false when nothing is asked under its id now. */
+  answer(message: JSONRPCResultResponse | JSONRPCErrorResponse, caller: Caller): boolean {
+    const { id } = message;
+    // The SDK turns any id into a number: "1", [1] and true would all be an answer to the question 1.
+    if (id === undefined || !this.#asked.delete(id)) return false;
+    this.onmessage?.(message, { authInfo: authInfoOf(caller) });
+    return true;
+  }
+
   /** Takes the session's own stream; false when there is one already. */
   attach(stream: EventStream): boolean {
     if (this.#standalone !== undefined || this.#closed) return false;
@@ -93,6 +110,8 @@ export class SessionTransport implements Transport {
     if ('method' in message) {
       const related = options?.relatedRequestId;
       const stream = related === undefined ? this.#standalone : this.#inFlight.get(Number(related))?.stream;
+      if ('id' in message) return this.#askOn(stream, message);
+      if (message.method === 'notifications/cancelled') this.#takeBack(message);
       // Notifications may be left out; a reader that takes nothing must not make us keep them.
       if (stream !== undefined && !stream.isSlow) stream.send(message);
       return;
@@ -115,8 +134,26 @@ export class SessionTransport implements Transport {
     }
     this.#inFlight.clear();
     this.#byClientId.clear();
+    this.#asked.clear();
     this.#standalone?.end();
     this.onclose?.();
+  }
+
+  /** A question is never kept for a client that is gone: it is answered at once, so that nobody waits for it. */
+  #askOn(stream: EventStream | undefined, message: JSONRPCRequest): void {
+    if (stream?.isOpen === true) {
+      this.#asked.add(message.id);
+      stream.send(message);
+      return;
+    }
+    const error = { code: RPC.sessionEnded, message: 'The client is gone.' };
+    queueMicrotask(() => this.onmessage?.({ jsonrpc: '2.0', id: message.id, error }));
+  }
+
+  /** What is not asked any more can no longer be answered. */
+  #takeBack({ params }: JSONRPCNotification): void {
+    const id = isRecord(params) ? params['requestId'] : undefined;
+    if (typeof id === 'string' || typeof id === 'number') this.#asked.delete(id);
   }
 
   #release(id: number): void {

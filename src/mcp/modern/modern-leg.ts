@@ -2,8 +2,10 @@ import type { ServerResponse } from 'node:http';
 import { type NodeIncomingMessageLike, type NodeServerResponseLike, toNodeHandler } from '@modelcontextprotocol/node';
 import {
   type AuthInfo,
+  CLIENT_CAPABILITIES_META_KEY,
   classifyInboundRequest,
   createMcpHandler,
+  inputRequired,
   type McpHttpHandler,
   Server,
   type ServerContext,
@@ -12,8 +14,10 @@ import type { Config } from '../../../schemas/config.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { type Answers, progressTokenOf } from '../answers.ts';
+import type { Ask, Retry } from '../confirm.ts';
+import { CONFIRM, type Question } from '../confirm-question.ts';
 import { type Caller, headerOf, type McpExchange, whenClosed } from '../exchange.ts';
-import { methodOf, RPC, RpcFault } from '../json-rpc.ts';
+import { isRecord, methodOf, RPC, RpcFault } from '../json-rpc.ts';
 import type { ProgressNote } from '../progress.ts';
 import { TOOL_LIST_TTL_MS } from '../tool-list.ts';
 
@@ -130,8 +134,17 @@ function createModernServer(answers: Answers): Server {
     return { ...page, tools: [...page.tools] };
   });
   server.setRequestHandler('tools/call', async ({ params }, context) => {
-    const answer = await answers.callTool(params, channelOf(context));
-    return { ...answer, content: [...answer.content] };
+    const asked: { question?: Question; state?: string } = {};
+    const ask: Ask = async (question, { state }) => {
+      Object.assign(asked, { question, state: state() });
+      return 'later';
+    };
+    const channel = { ...channelOf(context), retry: retryOf(context), ask: canBeAsked(context) ? ask : undefined };
+    const answer = await answers.callTool(params, channel);
+    const { question, state } = asked;
+    if (question === undefined || state === undefined) return { ...answer, content: [...answer.content] };
+    // The run is stored and waits for people, whether this question is ever answered or not.
+    return inputRequired({ inputRequests: { [CONFIRM]: inputRequired.elicit(question) }, requestState: state });
   });
   return server;
 }
@@ -152,6 +165,21 @@ function channelOf(context: ServerContext) {
     signal: mcpReq.signal,
     ...(progressToken === undefined ? {} : { onProgress }),
   };
+}
+
+/** Whether the client shows forms, as it says in each request. A declaration without a mode means forms. */
+function canBeAsked({ mcpReq }: ServerContext): boolean {
+  const envelope: Record<string, unknown> = { ...mcpReq.envelope };
+  const capabilities = envelope[CLIENT_CAPABILITIES_META_KEY];
+  const declared = isRecord(capabilities) ? capabilities['elicitation'] : undefined;
+  return isRecord(declared) && (declared['form'] !== undefined || declared['url'] === undefined);
+}
+
+/** What came back with a call; the SDK hands the state over as the client sent it. */
+function retryOf({ mcpReq }: ServerContext): Retry | undefined {
+  const state: unknown = mcpReq.requestState();
+  const responses: unknown = mcpReq.inputResponses;
+  return state === undefined && responses === undefined ? undefined : { state, responses };
 }
 
 /** The caller travels through the SDK as its `authInfo`; there is no token in it. */

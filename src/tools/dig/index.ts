@@ -3,6 +3,7 @@ import { HostSchema, ResolverSchema } from '../../../schemas/target.ts';
 import { formatAddress, parseAddress } from '../../core/targets/address.ts';
 import type { PinnedTargets } from '../../core/targets/types.ts';
 import { defineTool } from '../../core/tool/definition.ts';
+import { estimateDig, spentByDig } from './estimate.ts';
 import { coverageOfDig, draftsOfDig, type Question } from './findings.ts';
 import { DigResultSchema, parseDig } from './parse.ts';
 
@@ -109,6 +110,8 @@ export default defineTool({
   ],
   raises: (input) =>
     input.type === 'AXFR' ? [{ risk: 'active', option: 'type', why: 'AXFR asks for a whole zone' }] : [],
+  estimate: estimateDig,
+  spent: ({ input, result, complete }) => spentByDig(input, result, complete),
   grammar: {
     options: {
       '-r': 'flag',

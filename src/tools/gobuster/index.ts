@@ -6,6 +6,7 @@ import type { FindingDraft } from '../../core/findings/types.ts';
 import type { PinnedTargets, TargetClaim } from '../../core/targets/types.ts';
 import { hostHeader, pinnedUrl, urlOfParts } from '../../core/targets/url-text.ts';
 import { defineTool, type PinnedWordlist, type RiskRaise, type ToolContext } from '../../core/tool/definition.ts';
+import { estimateGobuster, type GobusterLoad, spentByGobuster } from './estimate.ts';
 import { coverageOfGobuster, draftOfPath, draftsOfName } from './findings.ts';
 import { type GobusterResult, GobusterResultSchema, parseGobuster } from './parser.ts';
 
@@ -81,6 +82,8 @@ export default defineTool({
   targets: gobusterTargets,
   wordlists: (input) => [{ role: 'wordlist', name: input.wordlist }],
   raises: gobusterRaises,
+  estimate: (input, _pinned, context) => estimateGobuster(loadOf(input, context)),
+  spent: ({ input, context, complete }) => spentByGobuster(loadOf(input, context), complete),
   grammar: {
     prefix: [['dir'], ['dns']],
     options: {
@@ -267,6 +270,10 @@ function findings(
   ];
   // A word that stands twice in the list is found twice.
   return [...new Map(drafts.toReversed().map((draft) => [draft.key, draft])).values()].toReversed();
+}
+
+function loadOf(input: GobusterInput, context: ToolContext): GobusterLoad {
+  return { ...input, delayMs: delayOf(input), words: wordlistOf(context).lines };
 }
 
 function wordlistOf(context: ToolContext): PinnedWordlist {

@@ -2,6 +2,7 @@ import { SallyportError } from '../../core/errors.ts';
 import type { ScratchFile } from '../../core/execution/types.ts';
 import type { PinnedTarget, PinnedTargets } from '../../core/targets/types.ts';
 import { defineTool, type ToolContext, type WordlistClaim } from '../../core/tool/definition.ts';
+import { estimateHydra, spentByHydra } from './estimate.ts';
 import { coverageOfHydra, draftOfCredential, draftsOfHydra } from './findings.ts';
 import { formOption } from './form.ts';
 import { checkHydra, type HydraInput, HydraInputSchema, tasksOf } from './input.ts';
@@ -46,6 +47,8 @@ export default defineTool({
     serviceOf(input.service).http === 'page' && !isAddress(input.host)
       ? [`hydra cannot set the Host header for ${input.service}: the server is asked by its address, not by its name.`]
       : [],
+  estimate: estimateHydra,
+  spent: spentByHydra,
   grammar: {
     prefix: ['-I', '-q'],
     options: {

@@ -5,6 +5,7 @@ import { reachOf } from '../../core/execution/reach.ts';
 import { formatPorts, parsePorts } from '../../core/targets/ports.ts';
 import type { PinnedTargets, PortRange, TargetClaim } from '../../core/targets/types.ts';
 import { defineTool, type ToolContext } from '../../core/tool/definition.ts';
+import { estimateMasscan, spentByMasscan } from './estimate.ts';
 import { coverageOfMasscan, draftOfPort } from './findings.ts';
 import { MasscanResultSchema, parseMasscan } from './parse.ts';
 
@@ -98,6 +99,8 @@ export default defineTool({
   needs: { sockets: ['packet'] },
   // It knows TCP alone.
   reach: (input, pinned) => reachOf(targets(input), pinned, ['tcp']),
+  estimate: estimateMasscan,
+  spent: spentByMasscan,
   grammar: {
     options: {
       '-p': 'ports',

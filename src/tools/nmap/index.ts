@@ -5,6 +5,7 @@ import type { PinnedTargets, TargetClaim } from '../../core/targets/types.ts';
 import { defineTool, type RiskRaise, type ToolContext } from '../../core/tool/definition.ts';
 import { buildArgv, isRaw } from './argv.ts';
 import { coverageOfNmap } from './coverage.ts';
+import { estimateNmap, spentByNmap } from './estimate.ts';
 import { draftsOfNmap } from './findings.ts';
 import { type NmapInput, NmapInputSchema, portsOf, UNPACED_PORTS } from './input.ts';
 import { NmapResultSchema } from './output.ts';
@@ -103,6 +104,8 @@ export default defineTool({
     sockets: ['packet'],
   },
   reach,
+  estimate: estimateNmap,
+  spent: spentByNmap,
   grammar: {
     options: {
       '-6': 'flag',

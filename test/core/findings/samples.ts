@@ -60,6 +60,8 @@ export function runOf(patch: Partial<Run> = {}): Run {
     toolVersion: '7.95',
     owner: 'somebody',
     engagement: null,
+    planDigest: null,
+    approval: null,
     requestId: 'req',
     state: 'succeeded',
     risk: 'active',

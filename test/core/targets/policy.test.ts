@@ -119,6 +119,7 @@ describe('sizes', () => {
     assert.deepEqual(error.details, {
       rule: 'target.size',
       field: 'n',
+      instead: 'at most 256 addresses and 1000 ports in one call; split it',
       addresses: 257,
       ports: 80,
       limit: { addresses: 256, ports: 1000 },

@@ -174,7 +174,8 @@ describe('validating an input', () => {
   it('checks the run options and says where they are', () => {
     assert.deepEqual(validate({ host: 'a' }, { timeoutMs: 2000 }).run, { timeoutMs: 2000 });
     assert.equal(faultsOf(() => validate({ host: 'a' }, { timeoutMs: 5 }))[0]?.path, '/run/timeoutMs');
-    assert.equal(faultsOf(() => validate({ host: 'a' }, { engagement: 'x' }))[0]?.path, '/run');
+    assert.equal(faultsOf(() => validate({ host: 'a' }, { engagements: 'x' }))[0]?.path, '/run');
+    assert.equal(faultsOf(() => validate({ host: 'a' }, { planId: 5 }))[0]?.path, '/run/planId');
     assert.equal(faultsOf(() => validate({ host: 'a' }, 'fast'))[0]?.path, '/run');
   });
 

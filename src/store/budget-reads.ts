@@ -1,0 +1,48 @@
+import type { StoredReservation, StoredRunTime } from '../core/budget/types.ts';
+import type { Connection } from './connection.ts';
+
+interface ReservationRow {
+  readonly run_id: string;
+  readonly engagement: string;
+  readonly at: number;
+  readonly settled: number | null;
+  readonly probes: number;
+  readonly run_ms: number;
+  readonly targets: string;
+  readonly accounts: string;
+}
+
+interface Loaded {
+  readonly recent: readonly StoredReservation[];
+  readonly earlier: readonly StoredRunTime[];
+}
+
+function reservations(connection: Connection, { since }: { since: number }): Loaded {
+  return {
+    recent: connection
+      .all<ReservationRow>('SELECT * FROM reservations WHERE at >= 0 AND (settled IS NULL OR settled >= ?)', since)
+      .map(toReservation),
+    earlier: connection.all<StoredRunTime>(
+      `SELECT engagement, targets, sum(run_ms) AS runMs FROM reservations
+        WHERE (at < 0 OR settled < ?) AND run_ms > 0 GROUP BY engagement, targets`,
+      since,
+    ),
+  };
+}
+
+function toReservation(row: ReservationRow): StoredReservation {
+  const accounts = JSON.parse(row.accounts) as readonly (readonly [account: string, guesses: number | null])[];
+  return {
+    id: row.run_id,
+    engagement: row.engagement,
+    at: row.at,
+    ...(row.settled === null ? {} : { settledAt: row.settled }),
+    probes: row.probes,
+    runMs: row.run_ms,
+    targets: row.targets,
+    accounts: accounts.map(([account, guesses]) => ({ account, guesses: guesses ?? Number.POSITIVE_INFINITY })),
+  };
+}
+
+/** Questions about reservations. */
+export const BUDGET_READS = { reservations };
