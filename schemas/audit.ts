@@ -31,6 +31,8 @@ export const AUDIT_TYPES = [
   'tool.enabled',
   'tool.disabled',
   'secret.read',
+  'key.created',
+  'key.revoked',
 ] as const;
 export type AuditType = (typeof AUDIT_TYPES)[number];
 

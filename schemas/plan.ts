@@ -19,7 +19,13 @@ export type TraceEntry = Static<typeof TraceEntrySchema>;
 /** What a run would take. */
 export const EstimateSchema = Type.Object(
   {
-    probes: Type.Number({ minimum: 0, description: 'packets, requests, queries or guesses, by the kind of tool' }),
+    probes: Type.Number({
+      minimum: 0,
+      description: 'packets, requests, queries or guesses, by the kind of tool: expected',
+    }),
+    mostProbes: Type.Optional(
+      Type.Number({ minimum: 0, description: 'the most that targets can draw out: what the budgets reserve' }),
+    ),
     packetsPerSecond: Type.Number({ minimum: 0 }),
     durationMs: Type.Number({ minimum: 0 }),
     guesses: Type.Optional(Type.Number({ minimum: 0, description: 'most of them for one account' })),

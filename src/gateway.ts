@@ -259,7 +259,11 @@ function present(parts: GatewayParts, at: Omit<Grounds, 'generation' | 'principa
       gateState: (tool) => gate.state(tool),
       limits: (tool) => toolLimits(config(), tool.definition),
     }),
-    authenticator: createAuthenticator({ store: store.keys, clock, onAccepted: (key) => void redactor.register(key) }),
+    authenticator: createAuthenticator({
+      store: at.permission.keys,
+      clock,
+      onAccepted: (key) => void redactor.register(key),
+    }),
     config,
     shownConfig: () => redactConfig(config()) as Record<string, unknown>,
     wordlists: () => at.settings().wordlists,

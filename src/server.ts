@@ -234,8 +234,11 @@ function handleSignals({ gateway, graceMs, stop, release, withdraw }: Stopping):
   process.on('SIGUSR2', () => gateway.permission.killSwitch.engageBySignal());
 }
 
+// What a start waits for may hold nothing open itself (threads, files): without this the process could end in between.
+const alive = setInterval(() => undefined, 60_000);
 try {
   await main();
+  clearInterval(alive);
 } catch (thrown) {
   const { code, message, details } = describeFailure(thrown);
   logger.error('gateway.stopped', { code, message, details, ...(code === 'ERR_INTERNAL' ? { err: thrown } : {}) });

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { RecordRange } from '../core/audit/types.ts';
 import { verifyAudit } from '../core/audit/verify.ts';
 import type { AuditFault, AuditReport } from '../core/audit/verify-types.ts';
 import { readAuditKey } from '../store/audit-key.ts';
@@ -10,7 +11,10 @@ import { withStore } from './open-store.ts';
 import { oneLine, printableJson } from './printable.ts';
 import { findDataDir } from './settings.ts';
 
-/** `audit verify`: exit code 0 when the audit is as it was written, 1 when not; each fault names its record. */
+/**
+ * `audit verify`: exit code 0 when nothing contradicts, 1 when something does; each fault names its record. What no
+ * checkpoint covers is told on standard error.
+ */
 export async function verifyAuditOf(context: CommandContext): Promise<number> {
   const { values, positionals } = parseOptions(context.args, {
     anchor: { type: 'string', multiple: true, default: [] },
@@ -30,18 +34,27 @@ export async function verifyAuditOf(context: CommandContext): Promise<number> {
   );
   if (values.json) context.out(printableJson(report));
   else for (const line of linesOf(report)) context.out(line);
+  if (report.unsigned !== undefined) context.err(warningOf(report.unsigned));
   return report.ok ? EXIT.ok : EXIT.failed;
 }
 
 function linesOf(report: AuditReport): readonly string[] {
-  const { ok, last, records, checkpoints, signedUntil, faults, moreFaults } = report;
+  const { ok, last, records, checkpoints, signedUntil, unsigned, faults, moreFaults } = report;
   if (ok) {
     const signed = `signed up to record ${signedUntil} (${checkpoints} checkpoints)`;
-    return [`The audit is whole: ${last.seq} records in both copies, ${signed}.`, `last hash ${last.hash}`];
+    const counted = `${last.seq} records in both copies, ${signed}.`;
+    // Only what is signed to its end is called whole: copies that agree could have been written anew together.
+    const head = unsigned === undefined ? 'The audit is whole' : 'Both copies of the audit agree';
+    return [`${head}: ${counted}`, `last hash ${last.hash}`];
   }
   const more = moreFaults === 0 ? [] : [`and ${moreFaults} more`];
   const head = `The audit is NOT as it was written (${records.table} records in the table, ${records.file} in the file):`;
   return [head, ...faults.map(lineOf), ...more];
+}
+
+function warningOf({ from, until }: RecordRange): string {
+  const which = from === until ? `record ${from} is` : `records ${from} to ${until} are`;
+  return `sallyport: ${which} not signed yet: whoever can write both copies could have changed them`;
 }
 
 function lineOf({ place, kind, seq, until, message }: AuditFault): string {

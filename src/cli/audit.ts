@@ -18,7 +18,7 @@ export const audit: Command = async (context) => {
   if (action === 'tail') return tail({ ...context, args });
   if (action === 'export') return exportAudit({ ...context, args });
   if (action === 'key') return key({ ...context, args });
-  throw usageError(`audit takes verify, tail, export or key, not '${action ?? ''}'.`);
+  throw usageError(`audit takes verify, tail, export or key${action === undefined ? '' : `, not '${action}'`}.`);
 };
 
 const MAX_LINES = 1000;

@@ -1,4 +1,4 @@
-import { printable } from './printable.ts';
+import { oneLine } from './printable.ts';
 
 /** A health answer for a reader. */
 export interface HealthSummary {
@@ -17,19 +17,23 @@ export function describeHealth(body: unknown): HealthSummary {
     lines.push(`  ${String(state).padEnd(8)} ${String(name)} (${String(priority)}): ${String(message)}`);
     if (state !== 'passing') lines.push(...pending(asRecord(data)));
   }
-  return { isUnhealthy, lines: lines.map(printable) };
+  return { isUnhealthy, lines: lines.map(oneLine) };
 }
 
-/** What of the configuration is not in force: the keys that wait for a restart, and the faults of the file. */
+/** What of the configuration, or of the files of engagements, is not in force: what waits for a restart, and the faults. */
 function pending({ needsRestart, faults }: Readonly<Record<string, unknown>>): readonly string[] {
   const waiting = Array.isArray(needsRestart) && needsRestart.length > 0 ? [needsRestart.join(', ')] : [];
   return [
     ...waiting.map((keys) => `           waits for a restart: ${keys}`),
-    ...asRecords(faults).map(
-      ({ key, from, wrong }) =>
-        `           fault: ${key === '' ? 'configuration' : String(key)} (${String(from)}): ${String(wrong)}`,
-    ),
+    ...(Array.isArray(faults) ? faults : []).map((fault) => `           fault: ${faultOf(fault)}`),
   ];
+}
+
+/** Some checks say what is wrong in a sentence of their own. */
+function faultOf(fault: unknown): string {
+  if (typeof fault === 'string') return fault;
+  const { key, from, wrong } = asRecord(fault);
+  return `${key === '' ? 'configuration' : String(key)} (${String(from)}): ${String(wrong)}`;
 }
 
 function asRecords(value: unknown): readonly Readonly<Record<string, unknown>>[] {

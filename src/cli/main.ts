@@ -31,7 +31,7 @@ const USAGE = `Usage: sallyport VERB [ARGUMENTS]
   kill [--engagement E] --reason R   end all runs, or those of one engagement, and refuse new ones
   kill --lift [--engagement E] --reason R | --state
   audit verify [--anchor FILE] [--public-key FILE] [--json]   has anybody changed the record of what happened?
-  audit tail [--lines N] [--follow] | export --format jsonl|ocsf [--output FILE] [--since D] | key
+  audit tail [--lines N] [--follow] [--json] | export --format jsonl|ocsf [--output FILE] [--since D] | key
   backup FILE                        a consistent copy of everything durable
   test [--nightly] [--no-install]    make everything ready and run the whole check
   lab up [--port N] | status | down  the scan lab: real services that nothing can leave, with a gateway inside (root)

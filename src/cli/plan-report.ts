@@ -20,7 +20,7 @@ export function describePlan(plan: PlanView): readonly string[] {
   add('try again in', refusal?.retryAfterMs === undefined ? undefined : `${Math.ceil(refusal.retryAfterMs / 1000)} s`);
   add('would run', plan.argv && JSON.stringify(plan.argv));
   for (const target of plan.targets ?? []) add('target', targetOf(target));
-  add('size', size && `${size.addresses} addresses, ${size.ports} ports, ${size.probes} probes at most`);
+  add('size', size && `${size.addresses} addresses, ${size.ports} ports, ${size.probes} in all`);
   add('estimate', estimateOf(plan.argv === undefined ? null : estimate));
   add('risk', risk && riskOf(risk));
   add('engagement', engagement && `${engagement.id}, version ${engagement.version}`);
@@ -29,7 +29,7 @@ export function describePlan(plan: PlanView): readonly string[] {
   add('time limit', plan.timeoutMs === undefined ? undefined : `${plan.timeoutMs / 1000} s`);
   add('digest', plan.digest);
   add('plan', plan.planId === null ? undefined : `${plan.planId} until ${plan.expiresAt ?? ''}`);
-  lines.push('  rules:', ...plan.rules.map(ruleLine));
+  lines.push('  rules:', ...ruleLines(plan.rules));
   return lines.map(oneLine);
 }
 
@@ -55,14 +55,33 @@ function targetOf({ role, given, addresses, addressCount }: NonNullable<PlanView
 function estimateOf(estimate: PlanView['estimate'] | null): string | undefined {
   if (estimate === null) return undefined;
   if (estimate === undefined) return 'nobody can say';
-  const { probes, packetsPerSecond, durationMs, guesses } = estimate;
+  const { probes, mostProbes, packetsPerSecond, durationMs, guesses } = estimate;
   const guessed = guesses === undefined ? '' : `, ${guesses} guesses at one account`;
-  return `${probes} probes, at most ${packetsPerSecond} per second, about ${(durationMs / 1000).toFixed(1)} s${guessed}`;
+  const takes =
+    mostProbes === undefined || mostProbes === probes
+      ? `${probes} ${nounFor(probes)}`
+      : `about ${probes} ${nounFor(probes)}, at most ${mostProbes}`;
+  return `${takes}; at most ${packetsPerSecond} per second, about ${(durationMs / 1000).toFixed(1)} s${guessed}`;
+}
+
+function nounFor(probes: number): string {
+  return probes === 1 ? 'probe' : 'probes';
 }
 
 function riskOf({ level, ceiling, raisedBy }: NonNullable<PlanView['risk']>): string {
   const raised = raisedBy.map(({ option, why }) => `${option}: ${why}`);
   return `${level} of at most ${ceiling}${raised.length === 0 ? '' : ` (${raised.join('; ')})`}`;
+}
+
+/** Rules that were never asked say nothing of the call but how many they are. */
+function ruleLines(rules: readonly TraceEntry[]): readonly string[] {
+  const asked = rules.filter(({ outcome }) => outcome !== 'not_reached');
+  const unreached = rules.length - asked.length;
+  if (unreached === 0) return asked.map(ruleLine);
+  return [
+    ...asked.map(ruleLine),
+    `    ${MARKS.not_reached} ${unreached} ${unreached === 1 ? 'rule' : 'rules'} not reached`,
+  ];
 }
 
 function ruleLine({ rule, outcome, field, datum }: TraceEntry): string {

@@ -46,7 +46,7 @@ export function describeRecord(run: Run): readonly string[] {
   const add = (name: string, text: string | null): void => void (text && lines.push(`  ${name}: ${text}`));
   add('engagement', run.engagement);
   add('created', `${run.createdAt} by ${run.owner}, request ${run.requestId}`);
-  add('started', run.startedAt && `${run.startedAt}, after ${seconds(run.queuedMs)} in the queue`);
+  add('started', run.startedAt && `${run.startedAt}, ${seconds(run.queuedMs)} after it was created`);
   add('ended', run.endedAt);
   add('tool', `${run.tool} ${run.toolVersion ?? ''}, risk ${run.risk}, at most ${seconds(run.timeoutMs)}`);
   for (const target of run.targets) add('target', `${target.given} → ${target.addresses.join(', ')}`);

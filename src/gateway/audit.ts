@@ -23,7 +23,9 @@ export async function openAudit(parts: PermissionParts): Promise<Audit> {
     log,
   });
   audit.requireWritable();
-  await audit.append({ type: 'gateway.started', data: { version: parts.version } });
+  // The checkpoint at start covers them: without this word nobody could tell that they were once unproved.
+  const unsigned = audit.unsignedAtStart();
+  await audit.append({ type: 'gateway.started', data: { version: parts.version, ...(unsigned && { unsigned }) } });
   return audit;
 }
 

@@ -2,8 +2,9 @@ import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { createApprovals } from '../core/approval/approvals.ts';
 import type { Approvals } from '../core/approval/types.ts';
+import { openKeyWatch } from '../core/audit/key-watch.ts';
 import type { Audit, Outbound } from '../core/audit/types.ts';
-import type { Principal } from '../core/auth/types.ts';
+import type { KeyStore, Principal } from '../core/auth/types.ts';
 import { createBudgets } from '../core/budget/budgets.ts';
 import type { DurableBudgets } from '../core/budget/types.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
@@ -61,6 +62,8 @@ export interface Permission {
   readonly budgets: DurableBudgets;
   readonly killSwitch: KillSwitchMachine;
   readonly approvals: Approvals;
+  /** Nobody is found in it who is not in the audit. */
+  readonly keys: KeyStore;
   /** From here on runs end when their permission does. */
   watch(): void;
   /** Ends every watch; the audit is closed last, by `close`. */
@@ -75,16 +78,19 @@ export interface Permission {
 export async function openPermission(parts: PermissionParts): Promise<Permission> {
   const { store, clock, recorder, log, principal } = parts;
   const audit = maskAudit(await openAudit(parts), parts.redactor);
+  const keyWatch = await openKeyWatch({ keys: store.keys, audit, log });
   // The kill switch knows engagements, and the view of an engagement knows the kill switch.
   const late: { kill?: KillSwitchMachine } = {};
   const isKilled = (engagement: string) => late.kill?.isOn(engagement) ?? false;
-  const opened = await openEngagements(parts, { audit, isKilled });
+  const newest = await newestMoment(store);
+  const notBefore = () => newest;
+  const opened = await openEngagements(parts, { audit, isKilled, notBefore });
   const { engagements } = opened;
-  const budgets = createBudgets({ store: store.budgets, clock, recorder, log });
+  const budgets = createBudgets({ store: store.budgets, engagements: () => engagements.all(), clock, recorder, log });
   await budgets.load();
   const { killSwitch, stopFile } = await openKillSwitch(parts, { audit, engagements });
   late.kill = killSwitch;
-  const { webhooks, approvals } = openApprovals(parts, { audit, engagements });
+  const { webhooks, approvals } = openApprovals(parts, { audit, engagements, notBefore });
   let watch: ReturnType<typeof createPolicyWatch> | undefined;
   return {
     audit,
@@ -94,13 +100,14 @@ export async function openPermission(parts: PermissionParts): Promise<Permission
     budgets,
     killSwitch: maskKillSwitch(killSwitch, parts.redactor),
     approvals,
+    keys: keyWatch.keys,
     watch: () => {
       watch = createPolicyWatch({ engagements, killSwitch, runs: parts.runs(), asker: principal, clock, log });
     },
     stop: async () => {
       watch?.stop();
       stopFile();
-      await webhooks.close();
+      await Promise.all([webhooks.close(), keyWatch.stop()]);
     },
     close: async () => {
       await budgets.close();
@@ -111,7 +118,10 @@ export async function openPermission(parts: PermissionParts): Promise<Permission
 }
 
 /** The desk of consent, and how people are told of it. */
-function openApprovals(parts: PermissionParts, at: Pick<Permission, 'audit' | 'engagements'>) {
+function openApprovals(
+  parts: PermissionParts,
+  at: Pick<Permission, 'audit' | 'engagements'> & { readonly notBefore: () => number },
+) {
   const { store, clock, recorder, log, settings, principal, outbound } = parts;
   const webhooks = createWebhooks({
     outbound,
@@ -141,18 +151,16 @@ const REFRESH_MS = 5000;
 
 async function openEngagements(
   parts: PermissionParts,
-  at: { readonly audit: Audit; readonly isKilled: (engagement: string) => boolean },
+  at: { readonly audit: Audit; readonly isKilled: (engagement: string) => boolean; readonly notBefore: () => number },
 ): Promise<OpenedEngagements> {
   const { store, clock, recorder, log, settings, signal } = parts;
   const directory = settings().config.engagements.directory;
-  const notBefore = await newestMoment(store);
   const opened = await createEngagements({
     ...at,
     store: store.engagements,
     makePolicy: (rules) => settings().makePolicy(rules),
     configured: () => settings().defaultEngagement,
     files: readEngagementFiles(directory),
-    notBefore: () => notBefore,
     tools: parts.tools,
     clock: windowClock(clock),
     recorder,

@@ -66,12 +66,21 @@ function textBeside(lines: readonly string[], structured: Record<string, unknown
 function headline({ tool, decision, planId, expiresAt, refusal, argv, estimate, risk }: PlanView): string {
   if (refusal !== undefined) {
     const instead = refusal.instead === undefined ? '' : ` Allowed instead: ${refusal.instead}.`;
-    return `${tool} is refused by ${refusal.rule} (${refusal.code}): ${refusal.message}${instead}`;
+    return `${tool} is refused by ${refusal.rule} (${refusal.code}): ${sentence(refusal.message)}${instead}`;
   }
-  const takes =
-    estimate === undefined ? '' : `, about ${estimate.probes} probes in ${Math.ceil(estimate.durationMs / 1000)} s`;
+  const takes = estimate === undefined ? '' : `, ${takesOf(estimate)}`;
   const may = decision === 'allowed' ? 'may run' : 'may run once other people approve';
   return `${tool} ${may}; nothing ran yet. Risk ${risk?.level ?? 'unknown'}${takes}. Plan ${planId} until ${expiresAt}: ${JSON.stringify(argv)}`;
+}
+
+function takesOf({ probes, mostProbes = probes, durationMs }: NonNullable<PlanView['estimate']>): string {
+  const most = mostProbes === probes ? '' : ` (at most ${mostProbes})`;
+  return `about ${probes} ${probes === 1 ? 'probe' : 'probes'}${most} in ${Math.ceil(durationMs / 1000)} s`;
+}
+
+/** Messages about targets are parts of sentences: what follows must not read on. */
+function sentence(message: string): string {
+  return /[.!?…]$/.test(message) ? message : `${message}.`;
 }
 
 function nextOf({ tool, decision, refusal, planId }: PlanView, { scopes }: Principal): string {

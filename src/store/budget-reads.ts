@@ -17,14 +17,23 @@ interface Loaded {
   readonly earlier: readonly StoredRunTime[];
 }
 
-function reservations(connection: Connection, { since }: { since: number }): Loaded {
+interface Asked {
+  readonly since: number;
+  readonly byTarget: readonly string[];
+}
+
+/** The targets of a year of scans are not read where nobody asks for them: they would fill the memory. */
+function reservations(connection: Connection, { since, byTarget }: Asked): Loaded {
   return {
     recent: connection
       .all<ReservationRow>('SELECT * FROM reservations WHERE at >= 0 AND (settled IS NULL OR settled >= ?)', since)
       .map(toReservation),
     earlier: connection.all<StoredRunTime>(
-      `SELECT engagement, targets, sum(run_ms) AS runMs FROM reservations
-        WHERE (at < 0 OR settled < ?) AND run_ms > 0 GROUP BY engagement, targets`,
+      `SELECT engagement,
+          CASE WHEN engagement IN (SELECT value FROM json_each(?)) THEN targets ELSE '[]' END AS targets,
+          sum(run_ms) AS runMs
+        FROM reservations WHERE (at < 0 OR settled < ?) AND run_ms > 0 GROUP BY 1, 2`,
+      JSON.stringify(byTarget),
       since,
     ),
   };

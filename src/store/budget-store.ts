@@ -9,7 +9,7 @@ export function createBudgetStore({ writer, reader }: StoreParts): BudgetStore {
   return {
     put: (reservation) => writer.call('putReservation', reservation),
     drop: (id) => writer.call('dropReservation', { id }),
-    load: (since) => reader.call('reservations', { since }),
+    load: (since, byTarget) => reader.call('reservations', { since, byTarget }),
     fold: async (before) => {
       let sum = 0;
       for (;;) {

@@ -1,5 +1,6 @@
 import type { Run } from '../../schemas/run-record.ts';
 import { SallyportError } from '../core/errors.ts';
+import { neverRan } from '../core/run/states.ts';
 import type { Creation, CreationExtras, IdempotencyKey, RunChange, StoredEvent } from '../core/store/types.ts';
 import type { Connection } from './connection.ts';
 import { forgetObservations, observe, withdraw } from './finding-writes.ts';
@@ -60,8 +61,7 @@ function knownCreation(connection: Connection, owner: number, { key, digest }: I
     WHERE idempotency.owner = ? AND key = ?`;
   const known = connection.get<{ id: string; digest: string; state: number; record: string }>(sql, owner, key);
   if (known === undefined) return undefined;
-  if (known.state === STATE.cancelled && (JSON.parse(known.record) as Run).startedAt === null) {
-    // It was withdrawn before anything ran: who asks again wants it to run, not to hear that it did not.
+  if (neverRan(JSON.parse(known.record) as Run)) {
     connection.run('DELETE FROM idempotency WHERE owner = ? AND key = ?', owner, key);
     return undefined;
   }

@@ -4,10 +4,13 @@ import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, st
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
+import type { AuditRecord } from '../../schemas/audit.ts';
+import { readRecord, textOf } from '../../src/core/audit/chain.ts';
 import type { AuditReport } from '../../src/core/audit/verify-types.ts';
 import { createAnchorFile } from '../../src/store/audit-file.ts';
 import type { AuditEvent } from '../../src/core/audit/types.ts';
 import { newPlace } from '../core/audit/audit-rig.ts';
+import { relinked } from '../core/audit/chain-rig.ts';
 import { runCli, startCli, temporaryDirectory } from './command-line.ts';
 
 /** A data directory whose audit has ten records, and the command line for it. */
@@ -22,16 +25,57 @@ async function filled(t: TestContext, event: (n: number) => AuditEvent = (n) => 
   return { ...place, audit, anchor, cli, cwd, environment };
 }
 
+function parsedRecord(line: string): AuditRecord {
+  const found = readRecord(line);
+  assert.ok(found !== undefined, line);
+  return found.record;
+}
+
 test('verify says that all is well beside a gateway that writes, and without one', async (t) => {
   const { cli, audit, anchor } = await filled(t);
   const beside = await cli('verify');
-  assert.deepEqual([beside.code, beside.stderr], [0, ''], beside.stdout);
-  assert.match(beside.stdout, /whole: 10 records in both copies, signed up to record 8/);
+  assert.equal(beside.code, 0, beside.stderr);
+  assert.match(beside.stdout, /agree: 10 records in both copies, signed up to record 8/);
   await audit.close();
   const after = await cli('verify', '--anchor', anchor, '--json');
   assert.equal(after.code, 0, after.stderr);
-  const { ok, signedUntil, faults } = JSON.parse(after.stdout) as AuditReport;
-  assert.deepEqual([ok, signedUntil, faults], [true, 10, []]);
+  const { ok, signedUntil, unsigned, faults } = JSON.parse(after.stdout) as AuditReport;
+  assert.deepEqual([ok, signedUntil, unsigned, faults], [true, 10, undefined, []]);
+  const shown = await cli('verify');
+  assert.match(shown.stdout, /The audit is whole: 10 records in both copies, signed up to record 10/);
+  assert.equal(shown.stderr, '');
+});
+
+test('verify calls nothing whole that is not signed: it names the records that could have been changed unseen', async (t) => {
+  const { cli, audit, dataDir, paths } = await filled(t);
+  const records = readFileSync(paths.records, 'utf8').trimEnd().split('\n').map(parsedRecord);
+  const copy = join(temporaryDirectory(t), 'copy');
+  cpSync(dataDir, copy, { recursive: true });
+  // What an attacker does who knows the format and has no key: from record 9 on everything is made anew, in both copies.
+  const forged = relinked(records.with(8, { ...records[8], data: { n: 'forged' } } as AuditRecord), 8).map(textOf);
+  writeFileSync(join(copy, 'audit', 'audit.jsonl'), forged.join('\n').concat('\n'));
+  const database = new DatabaseSync(join(copy, 'sallyport.db'));
+  const change = database.prepare('UPDATE audit SET record = ? WHERE seq = ?');
+  for (const [index, text] of forged.entries()) change.run(text, index + 1);
+  database.close();
+  const told = await runCli(['audit', 'verify'], { environment: { SALLYPORT_DATA_DIR: copy } });
+  assert.equal(told.code, 0);
+  assert.doesNotMatch(told.stdout, /whole/);
+  assert.match(
+    told.stderr,
+    /records 9 to 10 are not signed yet: whoever can write both copies could have changed them/,
+  );
+  const { unsigned } = JSON.parse((await cli('verify', '--json')).stdout) as AuditReport;
+  assert.deepEqual(unsigned, { from: 9, until: 10 });
+  await audit.append({ type: 'run.ended' });
+  assert.match((await cli('verify')).stderr, /records 9 to 11 are/);
+});
+
+test('audit without a word says which words there are', async () => {
+  const { code, stderr } = await runCli(['audit']);
+  assert.equal(code, 2);
+  assert.match(stderr, /audit takes verify, tail, export or key\.$/m);
+  assert.match((await runCli(['audit', 'sign'])).stderr, /export or key, not 'sign'\./);
 });
 
 test('verify names the record that was changed, removed or cut off, in either copy, and answers with 1', async (t) => {

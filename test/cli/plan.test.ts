@@ -45,6 +45,7 @@ const REFUSED: PlanView = {
     { rule: 'tool.enabled', outcome: 'passed', datum: 'dig' },
     { rule: 'target.scope', outcome: 'failed', field: 'name', datum: 'not in scope' },
     { rule: 'argv.grammar', outcome: 'not_reached' },
+    { rule: 'approval.need', outcome: 'not_reached' },
   ],
   createdAt: '2026-11-22T10:00:00.000Z',
 };
@@ -63,7 +64,7 @@ test('plan sends input and options, and prints the decision first, then what wou
   for (const part of [
     '  would run: ["/usr/bin/dig","web.lab.internal"]',
     '  target: name web.lab.internal → asked about, not contacted',
-    '  estimate: 1 probes, at most 1 per second, about 1.5 s',
+    '  estimate: 1 probe; at most 1 per second, about 1.5 s',
     '  plan: plan_1 until 2026-11-22T10:10:00.000Z',
     '    ✓ target.scope [name]  web.lab.internal matches *.lab.internal',
   ])
@@ -82,6 +83,17 @@ test('plan that needs consent exits 0 and says of whom; one whose cost is unknow
   assert.match(stdout, /estimate: nobody can say/);
 });
 
+test('plan says what is expected and what targets can draw out at most, where these are two numbers', async (t) => {
+  const said = async (probes: number, mostProbes: number) => {
+    const body: PlanView = { ...MADE, estimate: { probes, mostProbes, packetsPerSecond: 50, durationMs: 1500 } };
+    const { environment } = await fakeRuns(t, { [PATH]: json(200, body) });
+    return /estimate: (.*);/.exec((await call(plan, ['dig', 'name=x'], { environment })).stdout)?.[1];
+  };
+  assert.equal(await said(100, 353), 'about 100 probes, at most 353');
+  assert.equal(await said(1, 4), 'about 1 probe, at most 4');
+  assert.equal(await said(100, 100), '100 probes');
+});
+
 test('plan that is refused exits 1 with the rule, what is allowed instead, and what was not reached', async (t) => {
   const { environment } = await fakeRuns(t, { [PATH]: json(200, REFUSED) });
   const { code, stdout } = await call(plan, ['dig', 'name=x'], { environment });
@@ -94,7 +106,8 @@ test('plan that is refused exits 1 with the rule, what is allowed instead, and w
     '  try again in: 2 s',
   ]);
   assert.ok(lines.includes('    ✗ target.scope [name]  not in scope'));
-  assert.ok(lines.includes('    · argv.grammar'));
+  assert.equal(lines.at(-1), '    · 2 rules not reached');
+  assert.ok(!stdout.includes('argv.grammar'));
   assert.ok(!stdout.includes('estimate'));
 });
 

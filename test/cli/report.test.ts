@@ -31,6 +31,15 @@ test('keys that wait for a restart and faults of the file are named', () => {
   );
 });
 
+test('a fault that is a sentence of its own is shown as it is, on one line that steers no terminal', () => {
+  const check = { name: 'engagements', priority: 'important', state: 'failing', message: 'x' };
+  const faults = ["acme.yaml line 3: 'riks' is no key", `b.yaml: ${HOSTILE}\n  passing  audit (critical): fine`];
+  const { lines } = describeHealth({ status: 'degraded', checks: [{ ...check, data: { faults } }] });
+  assert.equal(lines[2], "           fault: acme.yaml line 3: 'riks' is no key");
+  assert.equal(lines.length, 4);
+  assert.doesNotMatch(lines.join(''), /undefined|[\p{Cc}\p{Cf}]/u);
+});
+
 test('control, format and direction characters are shown as escapes, line ends stay', () => {
   const hostile = ['\u0007', '\u001b[2J', '\u0085', '\u009b', '\u202e', '\u2066', '\u200b', '\u{e0041}', '\u2028'];
   for (const text of hostile) {

@@ -97,6 +97,8 @@ test('show prints the record of a run, and nothing of it steers the terminal', a
   assert.ok(isSafe(stdout));
   assert.equal(stdout.split('\n').filter((line) => line.startsWith('RUN')).length, 0, 'a forged row');
   assert.match(stdout, / {2}findings: 3 \(2 high\)/);
+  // It may have waited for consent, and not in a queue.
+  assert.match(stdout, / {2}started: \S+, 0\.9 s after it was created/);
   const asJson = await call(show, [RESULT.runId, '--json'], { environment });
   assert.deepEqual(JSON.parse(asJson.stdout), HOSTILE_RUN);
 });

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { PlanView } from '../../schemas/plan.ts';
 import type { RunResult } from '../../schemas/run.ts';
-import type { PinnedWordlist, ToolEstimate } from '../../src/core/tool/definition.ts';
-import { prepare, registeredTools } from '../tools/under-test.ts';
 import { type LabGateway, startGateway } from './gateway.ts';
 import { type Lab, startLab } from './lab.ts';
 import { PORTS, SECOND, TARGET } from './layout.ts';
 import { whyNoLab } from './requirements.ts';
-import { runTool } from './rest.ts';
+import { planTool, runTool } from './rest.ts';
 
 /** One plan, what it must take at the target, and whether its time is its own and not the machine's. */
 interface Case {
@@ -197,7 +196,6 @@ const CASES: readonly (readonly Case[])[] = [
 const TRIES = 3;
 const FACTOR = 2;
 const skip = whyNoLab() ?? false;
-const tools = await registeredTools();
 
 describe('what a plan estimates is what its run takes', { skip, concurrency: true }, () => {
   let lab: Lab;
@@ -218,7 +216,7 @@ describe('what a plan estimates is what its run takes', { skip, concurrency: tru
     describe(`of ${cases[0]?.tool}`, { concurrency: 1 }, () => {
       for (const each of cases) {
         it(`${each.tool}: ${each.name}`, async (t) => {
-          const estimate = await estimateOf(each, lab.user.name);
+          const estimate = await estimateOf(each);
           // A machine that is busy at the wrong moment makes one run slow, not every one.
           for (let tried = 1; ; tried += 1) {
             const { probes, durationMs } = await take(each);
@@ -232,12 +230,19 @@ describe('what a plan estimates is what its run takes', { skip, concurrency: tru
             assert.ok(isTimely, `the estimated time is off: ${shown}`);
             if (each.seen === undefined) return;
             assert.ok(isNear(ratio.probes), `the estimated probes are off: ${shown}`);
+            const { mostProbes = estimate.probes } = estimate;
+            assert.ok(probes <= mostProbes, `more than the budgets reserved, ${mostProbes}: ${shown}`);
             if (each.isExact === true) assert.equal(probes, estimate.probes);
             break;
           }
         });
       }
     });
+  }
+
+  async function estimateOf({ tool, input }: Case): Promise<NonNullable<PlanView['estimate']>> {
+    const { estimate, refusal } = await planTool(gateway, tool, { input: input(lab.user.name) });
+    return estimate ?? assert.fail(`no estimate: ${JSON.stringify(refusal)}`);
   }
 
   async function take(each: Case): Promise<{ readonly probes: number; readonly durationMs: number }> {
@@ -263,14 +268,4 @@ describe('what a plan estimates is what its run takes', { skip, concurrency: tru
 
 function isNear(ratio: number): boolean {
   return ratio >= 1 / FACTOR && ratio <= FACTOR;
-}
-
-async function estimateOf({ tool: name, input }: Case, user: string): Promise<ToolEstimate> {
-  const tool = tools.find(({ definition }) => definition.name === name) ?? assert.fail(`no tool ${name}`);
-  const call = await prepare(tool, input(user), { raw: name === 'masscan' || input(user)['scan'] === 'syn' });
-  const lists = [...call.context.wordlists].map(([role, list]): [string, PinnedWordlist] => {
-    return [role, { ...list, lines: LISTS[list.name.replace('lists/', '')] ?? 0 }];
-  });
-  const context = { ...call.context, wordlists: new Map(lists) };
-  return tool.definition.estimate?.(call.input, call.pinned, context) ?? assert.fail('no estimate');
 }

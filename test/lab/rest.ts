@@ -1,4 +1,5 @@
 import type { ErrorBody } from '../../schemas/error.ts';
+import type { PlanView } from '../../schemas/plan.ts';
 import type { RunResult } from '../../schemas/run.ts';
 import type { LayerState } from '../../src/core/execution/types.ts';
 import type { LabGateway } from './gateway.ts';
@@ -19,6 +20,18 @@ export async function runTool(gateway: LabGateway, tool: string, body: Record<st
   return response.status === 200
     ? { status: 200, run: answer as RunResult, error: undefined }
     : { status: response.status, run: undefined, error: answer as ErrorBody };
+}
+
+/** The plan of a call, over `POST /v1/tools/{name}/plan`. */
+export async function planTool(gateway: LabGateway, tool: string, body: Record<string, unknown>): Promise<PlanView> {
+  const response = await fetch(`${gateway.url}/v1/tools/${tool}/plan`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${gateway.key}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  const answer: unknown = await response.json();
+  if (response.status !== 200) throw new Error(`no plan: ${response.status} ${JSON.stringify(answer)}`);
+  return answer as PlanView;
 }
 
 /** Reads a path of the gateway with the key. */

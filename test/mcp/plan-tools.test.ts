@@ -89,7 +89,7 @@ describe('the MCP tool plan', () => {
     assert.equal(given.isError, undefined);
     const body = fitsPlan(given.structuredContent);
     assert.deepEqual([body['decision'], body['planId']], ['refused', null]);
-    assert.match(textOf(given), /refused by target\.scope \(ERR_TARGET_OUT_OF_SCOPE\).*Allowed instead: targets in/);
+    assert.match(textOf(given), /refused by target\.scope \(ERR_TARGET_OUT_OF_SCOPE\).*\. Allowed instead: targets in/);
     assert.match(String(body['next']), /Only the operator/);
   });
 

@@ -69,9 +69,11 @@ test('records are listed page by page and by what they are about, and a query th
 test('an export is every record in one JSON text each, or those since a moment, or events for a SIEM', async (t) => {
   const { app, headers, gateway } = await startTestGateway(t);
   const { audit } = gateway.permission;
+  const get = (query: string) => app.inject({ url: `/v1/audit/export?${query}`, headers });
+  // The key of the test is noted when it is seen first.
+  await get('format=jsonl');
   for (let n = 0; n < 1500; n += 1) audit.note({ type: 'run.ended', data: { n } });
   const last = await audit.append({ type: 'run.started', data: { text: 'a\nb\u2028c' } });
-  const get = (query: string) => app.inject({ url: `/v1/audit/export?${query}`, headers });
   const whole = await get('format=jsonl');
   assert.equal(whole.headers['content-type'], 'application/jsonl; charset=utf-8');
   assert.match(String(whole.headers['content-disposition']), /^attachment; filename="audit-jsonl\.jsonl"$/);

@@ -40,7 +40,7 @@ test('a reservation comes back as it was, after a restart too, and unknown amoun
   await store.close();
   const again = await openStore(dataDir);
   t.after(() => again.close());
-  const { recent } = await again.budgets.load(0);
+  const { recent } = await again.budgets.load(0, []);
   assert.deepEqual(
     new Map(recent.map((each) => [each.id, each])),
     new Map([
@@ -59,14 +59,14 @@ test('what was put again replaces, and what was dropped is gone', async (t) => {
   await store.budgets.put(other);
   await store.budgets.drop(other.id);
   await store.budgets.drop('run_none');
-  assert.deepEqual((await store.budgets.load(0)).recent, [{ ...one, settledAt: 3000, probes: 1 }]);
+  assert.deepEqual((await store.budgets.load(0, ['acme', 'two'])).recent, [{ ...one, settledAt: 3000, probes: 1 }]);
 });
 
 test('recent is what is open or was settled since; of everything else the run time is told', async (t) => {
   const { store } = await newStore(t);
   const [open, at, before] = [row({ at: 1 }), row({ settledAt: 5000 }), row({ settledAt: 4999 })];
   for (const each of [open, at, before]) await store.budgets.put(each);
-  const { recent, earlier } = await store.budgets.load(5000);
+  const { recent, earlier } = await store.budgets.load(5000, ['acme']);
   assert.deepEqual(recent.map(({ id }) => id).sort(), [open.id, at.id].sort());
   assert.deepEqual(earlier, [{ engagement: 'acme', targets: before.targets, runMs: 2.5 }]);
 });
@@ -89,7 +89,7 @@ test('folding keeps the run time of each engagement at each set of targets, and 
   // What is folded later goes to the same sum.
   await store.budgets.put(row({ settledAt: 2000, runMs: 100, targets: writeLoads([block(8n, 77)]) }));
   assert.equal(await store.budgets.fold(8000), 1);
-  const { recent, earlier } = await store.budgets.load(0);
+  const { recent, earlier } = await store.budgets.load(0, ['acme', 'two']);
   assert.deepEqual(recent.map(({ id }) => id).sort(), kept.map(({ id }) => id).sort());
   const sums = earlier.map(({ engagement, targets, runMs }) => `${engagement} ${targets} ${runMs}`);
   assert.deepEqual(sums.sort(), ['acme [[4,"16","23"]] 4', 'acme [[4,"8","15"]] 700', 'two [[4,"16","23"]] 4']);
@@ -101,5 +101,16 @@ test('a store opened for reading takes no reservation', async (t) => {
   const reading = await openStore(dataDir, { readOnly: true });
   t.after(() => reading.close());
   await assert.rejects(reading.budgets.put(row()), { code: 'ERR_STORE_UNAVAILABLE' });
-  assert.equal((await reading.budgets.load(0)).recent.length, 1);
+  assert.equal((await reading.budgets.load(0, [])).recent.length, 1);
+});
+
+test('run time is told by target only for those engagements that ask for it, and in one sum for each other', async (t) => {
+  const { store } = await newStore(t);
+  const other = writeLoads([block(16n, 1)]);
+  for (const engagement of ['acme', 'two']) {
+    for (const targets of [row().targets, other]) await store.budgets.put(row({ settledAt: 1, engagement, targets }));
+  }
+  const { earlier } = await store.budgets.load(5000, ['two', 'none']);
+  const told = earlier.map(({ engagement, targets, runMs }) => `${engagement} ${targets} ${runMs}`);
+  assert.deepEqual(told.sort(), ['acme [] 5', `two ${row().targets} 2.5`, `two ${other} 2.5`].sort());
 });

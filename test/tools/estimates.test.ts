@@ -1,40 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { PinnedWordlist, ToolEstimate } from '../../src/core/tool/definition.ts';
+import type { ToolEstimate } from '../../src/core/tool/definition.ts';
 import { callerSchema } from '../../src/core/tool/input-schema.ts';
 import type { RegisteredTool } from '../../src/core/tool/registry-types.ts';
 import { arbitraryOf } from './schema-arbitrary.ts';
-import { isRefusal, prepare, registeredTools, type Surroundings } from './under-test.ts';
+import { type Around, asked, DIR, DNS, estimateOf, LOGIN, PAGE, RESOLVES, toolNamed } from './estimated.ts';
+import { isRefusal, registeredTools } from './under-test.ts';
 
 const TOOLS = await registeredTools();
-const RESOLVES = { 'web.lab.internal': '10.77.0.10', 'db.lab.internal': '10.77.0.11', 'lab.internal': '10.77.0.10' };
-
-interface Around extends Surroundings {
-  /** Lines of every word list. */
-  readonly lines?: number;
-}
-
-function toolNamed(name: string): RegisteredTool {
-  return TOOLS.find(({ definition }) => definition.name === name) ?? assert.fail(`no tool ${name}`);
-}
-
-/** The estimate of a call, and the argv that has to keep what it promises. */
-async function asked(tool: RegisteredTool, given: Record<string, unknown>, { lines = 100, ...around }: Around = {}) {
-  const call = await prepare(tool, given, { resolves: RESOLVES, raw: tool.definition.raw === 'required', ...around });
-  const lists = [...call.context.wordlists].map(([role, list]): [string, PinnedWordlist] => [role, { ...list, lines }]);
-  const context = { ...call.context, wordlists: new Map(lists) };
-  const estimate = () => tool.definition.estimate?.(call.input, call.pinned, context) ?? assert.fail('no estimate');
-  return { ...call, context, estimate: estimate(), again: estimate() };
-}
-
-async function estimateOf(name: string, given: Record<string, unknown>, around?: Around): Promise<ToolEstimate> {
-  return (await asked(toolNamed(name), given, around)).estimate;
-}
 
 function assertSound(estimate: ToolEstimate): void {
-  const { probes, packetsPerSecond, durationMs, accounts = [] } = estimate;
+  const { probes, mostProbes = probes, packetsPerSecond, durationMs, accounts = [] } = estimate;
   assert.ok(Number.isSafeInteger(probes) && probes > 0, `probes ${probes}`);
+  assert.ok(Number.isSafeInteger(mostProbes) && mostProbes >= probes, `at most ${mostProbes}, expected ${probes}`);
   assert.ok(Number.isSafeInteger(packetsPerSecond) && packetsPerSecond > 0, `packetsPerSecond ${packetsPerSecond}`);
   assert.ok(Number.isSafeInteger(durationMs) && durationMs > 0, `durationMs ${durationMs}`);
   const names = accounts.map(({ account }) => account);
@@ -145,10 +124,6 @@ const MORE: readonly (readonly [
   ['masscan', 'more ports', { cidrs: ['10.77.0.0/28'], ports: '80' }, { cidrs: ['10.77.0.0/28'], ports: '80-81' }],
   ['masscan', 'more hosts', { cidrs: ['10.77.0.0/28'], ports: '80' }, { cidrs: ['10.77.0.0/27'], ports: '80' }],
 ];
-const DIR = { mode: 'dir', url: { scheme: 'http', host: '10.77.0.10' }, wordlist: 'dirb/common.txt' };
-const DNS = { mode: 'dns', domain: 'lab.internal', resolver: '10.77.0.10', wordlist: 'dirb/common.txt' };
-const LOGIN = { host: '10.77.0.10', service: 'ssh', users: ['admin'], passwords: ['a', 'b'] };
-const PAGE = { url: { scheme: 'http', host: '10.77.0.10', path: '/item.php?id=1' }, param: 'id' };
 
 describe('a call that asks for more', () => {
   const assertNotCheaper = (less: ToolEstimate, more: ToolEstimate): void => {
@@ -156,6 +131,7 @@ describe('a call that asks for more', () => {
     assert.ok(more.durationMs >= less.durationMs, `durationMs ${less.durationMs} → ${more.durationMs}`);
     assert.ok(more.packetsPerSecond >= less.packetsPerSecond);
     assert.ok(more.probes > less.probes, 'it is exactly as dear');
+    assert.ok((more.mostProbes ?? more.probes) >= (less.mostProbes ?? less.probes), 'its worst case is better');
   };
 
   for (const [name, what, less, more, around] of MORE) {

@@ -134,7 +134,10 @@ suite('hydra on loopback', { skip }, async () => {
   test('finds a password with spaces, quotes and a backslash, and shows it nowhere', async () => {
     const secret = 'it\'s "a\\b" x';
     const server = await guarded(basic('admin', secret));
-    const found = await run(server.port, { ...PAGE, users: ['bob', 'admin'], passwords: ['one', secret, 'two'] });
+    const ask = () => run(server.port, { ...PAGE, users: ['bob', 'admin'], passwords: ['one', secret, 'two'] });
+    let found = await ask();
+    // On a busy machine hydra itself loses a guess now and then, and says that it is not complete: it is asked again.
+    for (let more = 2; more > 0 && !found.outcome.complete; more -= 1) found = await ask();
     await server.close();
     const { outcome, secrets, events } = found;
     assert.deepEqual(outcome.result['credentials'], [

@@ -2,6 +2,7 @@ import type { Approval } from '../../../schemas/approval.ts';
 import type { Principal } from '../auth/types.ts';
 import { confirm, decide } from './deciding.ts';
 import { expire, shown } from './endings.ts';
+import { createEarlier } from './earlier.ts';
 import { approvalNeed } from './need.ts';
 import type { ApprovalsParts, Desk } from './parts.ts';
 import { isSamePerson } from './person.ts';
@@ -15,11 +16,13 @@ const LOOK_MS = 1000;
 
 /** Makes the one desk at which runs wait and people decide. */
 export function createApprovals(parts: ApprovalsParts): Approvals {
-  const { clock, recorder, lookMs = LOOK_MS } = parts;
+  const { clock, recorder, lookMs = LOOK_MS, notBefore = () => 0 } = parts;
   const onCount = (count: number) => recorder.gauge('sallyport_approvals_pending', {}, count);
   onCount(0);
-  const waiters = createWaiters({ clock, lookMs, onCount, onLate: (runId) => void expireLate(desk, runId) });
-  const desk: Desk = { ...parts, waiters, inTurn: createTurns(), bornAt: clock.now() };
+  const onLate = (runId: string) => void expireLate(desk, runId);
+  const earlier = createEarlier(parts, notBefore());
+  const waiters = createWaiters({ clock, lookMs, onCount, onLate, earlier });
+  const desk: Desk = { ...parts, waiters, inTurn: createTurns(), bornAt: clock.now(), earlier };
   return {
     need: approvalNeed,
     wait: (run, signal) => waitForConsent(desk, run, signal),

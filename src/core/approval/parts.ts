@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import type { Recorder } from '../metrics/table.ts';
 import type { Masker } from '../redaction/redactor.ts';
 import type { RunStore } from '../store/types.ts';
+import type { Earlier } from './earlier.ts';
 import type { Turns } from './turns.ts';
 import type { ApprovalMessage, ApprovalStore } from './types.ts';
 import type { Waiters } from './waiters.ts';
@@ -25,6 +26,11 @@ export interface ApprovalsParts {
   readonly clock: Clock;
   readonly recorder: Recorder;
   readonly log: Log;
+  /**
+   * The newest time that is known from elsewhere (the last audit record), milliseconds since the epoch; asked once. What
+   * was asked for before this start is no younger by it.
+   */
+  readonly notBefore?: () => number;
   /** Milliseconds between two looks at the clocks; default 1000. */
   readonly lookMs?: number;
 }
@@ -36,4 +42,5 @@ export type Desk = ApprovalsParts & {
   readonly inTurn: Turns;
   /** Milliseconds since the epoch: what was asked for before belongs to an earlier life. */
   readonly bornAt: number;
+  readonly earlier: Earlier;
 };

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { Earlier } from './earlier.ts';
 import type { ApprovalRequest, StoredApproval } from './types.ts';
 
 /** How the waiting of a run ends; `declined`: by its requester, when asked to confirm. */
@@ -22,6 +23,7 @@ export interface Waiters {
 /** What waiters are made with. */
 export interface WaitersInput {
   readonly clock: Clock;
+  readonly earlier: Pick<Earlier, 'isLate'>;
   /** Milliseconds between two looks at the clocks. */
   readonly lookMs: number;
   /** Called at each look for a request whose time is over, until it is settled. */
@@ -40,11 +42,13 @@ interface Waiter {
 const CLOCK_STEP_MS = 60_000;
 
 /** Makes waiters; they look at the clocks only while somebody waits, and keep no process alive. */
-export function createWaiters({ clock, lookMs, onLate, onCount }: WaitersInput): Waiters {
+export function createWaiters({ clock, earlier, lookMs, onLate, onCount }: WaitersInput): Waiters {
   const open = new Map<string, Waiter>();
   let timer: NodeJS.Timeout | undefined;
   const isLate = (request: ApprovalRequest): boolean =>
-    isLateByWall(request, clock.now()) || clock.monotonic() >= (open.get(request.runId)?.deadline ?? Infinity);
+    isLateByWall(request, clock.now()) ||
+    earlier.isLate(request) ||
+    clock.monotonic() >= (open.get(request.runId)?.deadline ?? Infinity);
   const look = () => {
     for (const { request } of open.values()) if (request !== undefined && isLate(request)) onLate(request.runId);
   };

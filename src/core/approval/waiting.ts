@@ -62,7 +62,7 @@ async function request(desk: Desk, run: Run): Promise<Ending | undefined> {
 async function recordRequest(desk: Desk, asked: Asked): Promise<void> {
   const { requester, quorum, approvers, selfConfirm, requestedAt, expiresAt } = asked.request;
   const { tool, risk, argv, targets } = shown(desk, asked);
-  const isResumed = requestedAt < desk.bornAt;
+  const isResumed = requestedAt < desk.bornAt || desk.earlier.has(asked.request);
   const event = recordOf(asked.request, {
     type: 'approval.requested',
     principal: requester.id,

@@ -1,6 +1,5 @@
 import type { AuditCheckpoint, AuditPage, AuditRecord } from '../../../schemas/audit.ts';
 import type { Clock } from '../clock.ts';
-import { SallyportError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Recorder } from '../metrics/table.ts';
 import { type ChainEnd, EMPTY_CHAIN, endAt, sealRecord, textOf } from './chain.ts';
@@ -8,7 +7,17 @@ import { canonicalText } from './canonical.ts';
 import { signCheckpoint } from './checkpoint.ts';
 import { readPage } from './page.ts';
 import { reconcile } from './reconcile.ts';
-import type { Anchors, Audit, AuditEvent, AuditFile, AuditQuery, AuditSigner, AuditStore } from './types.ts';
+import type {
+  Anchors,
+  AuditEvent,
+  AuditFile,
+  AuditQuery,
+  AuditSigner,
+  AuditStore,
+  OpenedAudit,
+  RecordRange,
+} from './types.ts';
+import { reasonOf, unavailable } from './unavailable.ts';
 
 /** What the audit is made from. */
 export interface AuditParts {
@@ -21,6 +30,8 @@ export interface AuditParts {
   readonly clock: Clock;
   readonly recorder: Recorder;
   readonly log: Log;
+  /** Longest time for which a record stays without a checkpoint; default 60 s. */
+  readonly signMs?: number;
   /** Time after which a failed write is tried again; default 1 s. */
   readonly retryMs?: number;
 }
@@ -29,7 +40,7 @@ export interface AuditParts {
  * Opens the audit: both copies are brought to the same end, and that is signed. Never rejects: when it cannot be written,
  * `fault` says why, `requireWritable` throws, and it is tried again every second.
  */
-export async function createAudit(parts: AuditParts): Promise<Audit> {
+export async function createAudit(parts: AuditParts): Promise<OpenedAudit> {
   const audit = new ChainedAudit(parts);
   await audit.start();
   return audit;
@@ -38,6 +49,7 @@ export async function createAudit(parts: AuditParts): Promise<Audit> {
 /** Records that become durable together. */
 const MAX_BATCH = 256;
 const RETRY_MS = 1000;
+const SIGN_MS = 60_000;
 /** Time that anchors get when the gateway stops. */
 const LAST_ANCHOR_MS = 3000;
 
@@ -51,7 +63,7 @@ interface Waiting {
   tried?: AuditRecord;
 }
 
-class ChainedAudit implements Audit {
+class ChainedAudit implements OpenedAudit {
   private readonly parts: AuditParts;
   private end: ChainEnd = EMPTY_CHAIN;
   private waiting: Waiting[] = [];
@@ -60,6 +72,10 @@ class ChainedAudit implements Audit {
   private logged: string | undefined;
   private checkpoint: AuditCheckpoint | undefined;
   private retry: NodeJS.Timeout | undefined;
+  /** Runs from the first record without a checkpoint on. */
+  private signing: NodeJS.Timeout | undefined;
+  private isSigningDue = false;
+  private found: { readonly unsigned: RecordRange | undefined } | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(parts: AuditParts) {
@@ -108,6 +124,10 @@ class ChainedAudit implements Audit {
     return { publicKey, keyId, checkpoint: this.checkpoint };
   }
 
+  unsignedAtStart(): RecordRange | undefined {
+    return this.found?.unsigned;
+  }
+
   close(): Promise<void> {
     this.closing ??= this.finish();
     return this.closing;
@@ -122,6 +142,7 @@ class ChainedAudit implements Audit {
     if (this.why === undefined && this.checkpoint?.seq !== this.end.seq)
       await this.writeCheckpoint().catch(() => undefined);
     clearTimeout(this.retry);
+    clearTimeout(this.signing);
     if (this.waiting.length > 0) this.parts.log.error('audit.failed', { why: this.why, lost: this.waiting.length });
     await this.parts.anchors.close(LAST_ANCHOR_MS);
     await this.parts.file.close();
@@ -129,7 +150,7 @@ class ChainedAudit implements Audit {
 
   /** One writer at a time: the chain has one end. */
   private pump(): void {
-    if (this.work !== undefined || this.why !== undefined || this.waiting.length === 0) return;
+    if (this.work !== undefined || this.why !== undefined || (this.waiting.length === 0 && !this.isSigningDue)) return;
     this.work = this.writeWaiting().finally(() => {
       this.work = undefined;
       // What came after the last look must not lie until something else comes.
@@ -138,7 +159,11 @@ class ChainedAudit implements Audit {
   }
 
   private async writeWaiting(): Promise<void> {
-    while (this.waiting.length > 0 && this.why === undefined) {
+    while (this.why === undefined && (this.isSigningDue || this.waiting.length > 0)) {
+      if (this.isSigningDue) {
+        await this.writeCheckpoint().catch(() => undefined);
+        continue;
+      }
       // What was called in the same turn goes into one batch.
       await Promise.resolve();
       const room = Math.max(1, this.untilCheckpoint());
@@ -170,6 +195,15 @@ class ChainedAudit implements Audit {
       batch[index]?.answer?.resolve(record);
     }
     if (this.untilCheckpoint() <= 0) await this.writeCheckpoint().catch(() => undefined);
+    else this.signLater();
+  }
+
+  /** Attack: on a quiet gateway, what is not signed yet could be written again in both copies for days. */
+  private signLater(): void {
+    this.signing ??= setTimeout(() => {
+      this.isSigningDue = true;
+      this.pump();
+    }, this.parts.signMs ?? SIGN_MS).unref();
   }
 
   /** Who waits is told; what has happened already is kept and written when it can be. */
@@ -190,6 +224,9 @@ class ChainedAudit implements Audit {
       await store.addCheckpoint(checkpoint);
       await file.addCheckpoint(canonicalText(checkpoint));
       this.checkpoint = checkpoint;
+      clearTimeout(this.signing);
+      this.signing = undefined;
+      this.isSigningDue = false;
       anchors.send(checkpoint);
       log.info('audit.checkpointed', { seq, hash });
     } catch (thrown) {
@@ -222,15 +259,16 @@ class ChainedAudit implements Audit {
   private async recover(): Promise<void> {
     const { recorder, log } = this.parts;
     try {
-      const { end, toTable, toFile, cutBytes } = await reconcile(this.parts);
+      const { end, unsigned, toTable, toFile, cutBytes } = await reconcile({ ...this.parts, written: this.end });
+      this.found ??= { unsigned };
       await this.dropWritten(end);
       this.end = end;
       await this.writeCheckpoint();
       this.why = undefined;
       recorder.gauge('sallyport_audit_writable', {}, 1);
-      const hasMended = toTable + toFile + cutBytes > 0;
+      const hasMended = toTable + toFile + cutBytes > 0 || unsigned !== undefined;
       if (hasMended || this.logged !== undefined)
-        log.warn('audit.recovered', { seq: end.seq, toTable, toFile, cutBytes });
+        log.warn('audit.recovered', { seq: end.seq, unsigned, toTable, toFile, cutBytes });
       this.logged = undefined;
     } catch (thrown) {
       this.fail(thrown);
@@ -247,18 +285,4 @@ class ChainedAudit implements Audit {
     const hashes = new Set(written.map(({ hash }) => hash));
     this.waiting = this.waiting.filter((waiting) => !hashes.has(waiting.tried?.hash ?? ''));
   }
-}
-
-function unavailable(why: string, cause?: unknown): SallyportError {
-  return new SallyportError('ERR_AUDIT_UNAVAILABLE', `Nothing is done that cannot be recorded: ${why}.`, {
-    details: { rule: 'audit' },
-    cause,
-  });
-}
-
-/** For clients: names no path. */
-function reasonOf(thrown: unknown): string {
-  if (thrown instanceof SallyportError) return thrown.message.replace(/\.$/, '');
-  const code = (thrown as NodeJS.ErrnoException | undefined)?.code;
-  return code === undefined ? 'the audit cannot be written' : `the file of the audit cannot be written (${code})`;
 }

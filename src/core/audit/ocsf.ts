@@ -50,6 +50,8 @@ const MEANINGS: Readonly<Record<AuditType, Meaning>> = {
   'tool.enabled': done('Update', 'Low'),
   'tool.disabled': done('Update', 'Low'),
   'secret.read': done('Read', 'Medium'),
+  'key.created': done('Create', 'Medium'),
+  'key.revoked': done('Delete', 'Medium'),
 };
 
 /** A record as one event of OCSF class 6003, API Activity, in one line of JSON. `version` is that of the gateway. */

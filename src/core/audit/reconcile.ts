@@ -3,11 +3,13 @@ import { SallyportError } from '../errors.ts';
 import { type ChainEnd, EMPTY_CHAIN, endAt, follows, GENESIS, hashOf, readRecord, textOf } from './chain.ts';
 import { isSignedBy, readCheckpoint } from './checkpoint.ts';
 import { createPublicKey } from 'node:crypto';
-import type { AuditFile, AuditSigner, AuditStore } from './types.ts';
+import type { AuditFile, AuditSigner, AuditStore, RecordRange } from './types.ts';
 
 /** Where the two copies stood, and what one got from the other. */
 export interface Reconciled {
   readonly end: ChainEnd;
+  /** Records after the last checkpoint of this key. */
+  readonly unsigned: RecordRange | undefined;
   /** Records that only the file had. */
   readonly toTable: number;
   /** Records that only the table had. */
@@ -21,6 +23,8 @@ export interface ReconcileParts {
   readonly store: AuditStore;
   readonly file: AuditFile;
   readonly signer: AuditSigner;
+  /** The last record that this process wrote. */
+  readonly written?: ChainEnd;
 }
 
 /** Records that one copy gets from the other at once. */
@@ -42,8 +46,10 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
   const toTable = inFile.seq > inTable.seq ? await completeTable(parts, inTable) : 0;
   if (inFile.seq === inTable.seq && inFile.hash !== inTable.hash) throw contradiction(inFile.seq);
   const end = inFile.seq > inTable.seq ? inFile : inTable;
-  await requireCheckpoint(parts, end);
-  return { end, toTable, toFile, cutBytes };
+  const signedUntil = await requireCheckpoint(parts, end);
+  await requireWritten(parts, end);
+  const unsigned = end.seq > signedUntil ? { from: signedUntil + 1, until: end.seq } : undefined;
+  return { end, unsigned, toTable, toFile, cutBytes };
 }
 
 function endOf(record: AuditRecord | 'unreadable' | undefined, copy: string): ChainEnd {
@@ -93,12 +99,13 @@ function proved(records: readonly AuditRecord[], from: ChainEnd): ChainEnd {
 
 /**
  * The last checkpoint must be of this chain. Without this look a chain that was cut off, or written again, would be signed
- * at the next start, and then it would be the one that is proved.
+ * at the next start, and then it would be the one that is proved. Answers with the last record that this key has signed.
  */
-async function requireCheckpoint({ store, file, signer }: ReconcileParts, end: ChainEnd): Promise<void> {
+async function requireCheckpoint({ store, file, signer }: ReconcileParts, end: ChainEnd): Promise<number> {
   const inFile = await file.lastCheckpoint();
   const read = inFile === undefined ? undefined : readCheckpoint(inFile);
   if (inFile !== undefined && read === undefined) throw broken('its last checkpoint cannot be read');
+  let signedUntil = 0;
   for (const checkpoint of [read, await store.lastCheckpoint()]) {
     if (checkpoint === undefined) continue;
     const { seq, hash, keyId } = checkpoint;
@@ -111,7 +118,19 @@ async function requireCheckpoint({ store, file, signer }: ReconcileParts, end: C
     const [record] = seq === 0 ? [] : await store.page({ after: seq - 1, limit: 1 });
     if ((seq === 0 ? GENESIS : record?.hash) !== hash)
       throw broken(`it is not the one that was signed at record ${seq}`);
+    if (isOurs) signedUntil = Math.max(signedUntil, seq);
   }
+  return signedUntil;
+}
+
+/**
+ * What this process wrote and has not signed yet must be there as it was written. Attack: somebody writes the unsigned end
+ * of both copies anew, breaks one of them, and has the running gateway sign his own when it recovers.
+ */
+async function requireWritten({ store, written = EMPTY_CHAIN }: ReconcileParts, end: ChainEnd): Promise<void> {
+  if (written.seq === 0) return;
+  const [record] = written.seq > end.seq ? [] : await store.page({ after: written.seq - 1, limit: 1 });
+  if (record?.hash !== written.hash) throw broken(`it is not the one that was written up to record ${written.seq}`);
 }
 
 function contradiction(seq: number): SallyportError {

@@ -31,6 +31,18 @@ export interface Audit {
   close(): Promise<void>;
 }
 
+/** The audit of a data directory, with what was found in it. */
+export interface OpenedAudit extends Audit {
+  /** Records that no checkpoint covered when it was opened, after a crash: signed since, and never proved. */
+  unsignedAtStart(): RecordRange | undefined;
+}
+
+/** Records by their numbers, both included. */
+export interface RecordRange {
+  readonly from: number;
+  readonly until: number;
+}
+
 /** Which records; all given conditions hold. */
 export interface AuditQuery {
   /** Number of the record before the first one; default 0. */

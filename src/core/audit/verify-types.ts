@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { AuditRow } from './types.ts';
+import type { AuditRow, RecordRange } from './types.ts';
 import type { TextReader } from './verify-copy.ts';
 
 /** What can be wrong with a record, or with a checkpoint at it. */
@@ -35,8 +35,10 @@ export interface AuditReport {
   readonly records: { readonly table: number; readonly file: number };
   /** Checkpoints whose signature is good and that are of this chain. */
   readonly checkpoints: number;
-  /** Number of the last record that such a checkpoint covers; what comes later is proved by the two copies alone. */
+  /** Number of the last record that such a checkpoint covers. */
   readonly signedUntil: number;
+  /** Records that none covers: whoever can write both copies could have changed them unseen. */
+  readonly unsigned?: RecordRange;
   readonly last: { readonly seq: number; readonly hash: string };
   /** Lowest record first, at most 20. */
   readonly faults: readonly AuditFault[];

@@ -59,11 +59,13 @@ function reportOf({ table, file, signed, copies }: Walks, last: AuditReport['las
     (sum, faults) => sum + faults.dropped,
     0,
   );
+  const signedUntil = Math.max(0, ...signed.map((walk) => walk.signedUntil));
   return {
     ok: all.length === 0 && dropped === 0,
     records: { table: table.records, file: file.records },
     checkpoints: signed.reduce((sum, { good }) => sum + good, 0),
-    signedUntil: Math.max(0, ...signed.map(({ signedUntil }) => signedUntil)),
+    signedUntil,
+    ...(last.seq > signedUntil && { unsigned: { from: signedUntil + 1, until: last.seq } }),
     last,
     faults: sorted.slice(0, MAX_FAULTS),
     moreFaults: Math.max(0, sorted.length - MAX_FAULTS) + dropped,

@@ -1,6 +1,7 @@
 import type { Plan } from '../plan/plan.ts';
 import { countAddresses, parseAddress, widthOf } from '../targets/address.ts';
 import type { PinnedTarget } from '../targets/types.ts';
+import type { ToolEstimate } from '../tool/definition.ts';
 import type { BudgetDemand, TargetLoad } from './types.ts';
 
 /** The most that the run of a plan takes, from its estimate, its time limit and its pinned targets. */
@@ -10,11 +11,16 @@ export function demandOf(plan: Plan, runId: string): BudgetDemand {
     runId,
     engagement,
     packetsPerSecond: estimate.packetsPerSecond,
-    probes: estimate.probes,
+    probes: mostOf(estimate),
     runMs: timeoutMs,
     targets: targetLoads(plan),
     accounts: estimate.accounts ?? [],
   };
+}
+
+/** Attack: a target that says nothing is asked again, and would take more of the budget than was reserved for it. */
+function mostOf({ probes, mostProbes = probes }: ToolEstimate): number {
+  return Math.max(probes, mostProbes);
 }
 
 /**
@@ -23,7 +29,8 @@ export function demandOf(plan: Plan, runId: string): BudgetDemand {
  * not contacted.
  */
 function targetLoads({ pinned, estimate }: Plan): readonly TargetLoad[] {
-  const { probes, packetsPerSecond } = estimate;
+  const { packetsPerSecond } = estimate;
+  const probes = mostOf(estimate);
   const contacted = pinned.list.filter(({ kind }) => kind !== 'domain');
   return contacted.flatMap((target) => {
     const places = contacted.filter(({ role }) => role === target.role).reduce((sum, each) => sum + placesOf(each), 0n);

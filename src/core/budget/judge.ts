@@ -2,16 +2,16 @@ import type { BudgetLeft } from '../../../schemas/scope-view.ts';
 import type { Engagement } from '../engagement/types.ts';
 import type { SallyportError } from '../errors.ts';
 import type { RuleTrace } from '../plan/trace.ts';
-import type { Amounts, Book } from './ledger.ts';
-import { type Place, roomAt, takenOf } from './places.ts';
+import type { Amounts } from './amounts.ts';
+import type { Book } from './ledger.ts';
+import { NONE, sumsOf } from './pile.ts';
+import { mostAtAccount, mostAtAddress, type Place, roomAt } from './places.ts';
 import { exhausted } from './refusal.ts';
 import { BUDGET_RULES, type BudgetRule, MINUTE_MS } from './rules.ts';
 
 /** Throws ERR_BUDGET_EXHAUSTED for the first limit that has no room for what is asked. */
 export function requireRoom(engagement: Engagement, asked: Amounts, { book, trace }: { book: Book; trace: RuleTrace }) {
-  for (const rule of BUDGET_RULES) {
-    const limit = rule.limit(engagement.document.budgets ?? {});
-    if (limit === undefined) continue;
+  for (const { rule, limit } of limitsOf(engagement)) {
     const { worst, freeAt } = judge(rule.places(book, asked), limit);
     if (freeAt > Number.NEGATIVE_INFINITY) {
       throw refusal({ engagement, rule, limit }, worst, freeAt - book.now);
@@ -21,53 +21,69 @@ export function requireRoom(engagement: Engagement, asked: Amounts, { book, trac
   }
 }
 
+interface Limit {
+  readonly rule: BudgetRule;
+  readonly limit: number;
+}
+
+function limitsOf({ document: { budgets = {} } }: Engagement): readonly Limit[] {
+  return BUDGET_RULES.flatMap((rule) => {
+    const limit = rule.limit(budgets);
+    return limit === undefined ? [] : [{ rule, limit }];
+  });
+}
+
 interface Judged {
   /** Where least is left. */
   readonly worst: Place;
   readonly freeAt: number;
 }
 
-const NOWHERE: Place = { asked: 0, takes: [] };
+const NOWHERE: Place = { asked: 0, taken: 0, takes: () => [] };
 
 function judge(places: Iterable<Place>, limit: number): Judged {
   let judged: Judged = { worst: NOWHERE, freeAt: Number.NEGATIVE_INFINITY };
   let most = -1;
   for (const place of places) {
-    const total = takenOf(place) + place.asked;
-    const freeAt = Math.max(judged.freeAt, roomAt(place, limit));
+    const total = place.taken + place.asked;
+    const freeAt = Math.max(judged.freeAt, roomAt(place, limit, judged.freeAt));
     judged = { worst: total > most ? place : judged.worst, freeAt };
     most = Math.max(most, total);
   }
   return judged;
 }
 
-type Refused = { readonly engagement: Engagement; readonly rule: BudgetRule; readonly limit: number };
+type Refused = Limit & { readonly engagement: Engagement };
 
 function refusal({ engagement, rule, limit }: Refused, place: Place, waitMs: number): SallyportError {
   return exhausted({ engagement: engagement.id, rule, place, waitMs, ...figuresOf(rule, limit, place) });
 }
 
 /** The figures of a place in the units of the operator; nothing is shown smaller than it is used or greater than it is left. */
-function figuresOf({ counts }: BudgetRule, limit: number, place: Place) {
+function figuresOf({ counts }: BudgetRule, limit: number, { taken, asked }: Pick<Place, 'taken' | 'asked'>) {
   const unit = counts === 'runMinutes' ? MINUTE_MS : 1;
-  const taken = takenOf(place);
   return {
     limit: limit / unit,
     used: roundedUp(taken / unit),
-    asked: roundedUp(place.asked / unit),
+    asked: roundedUp(asked / unit),
     left: Math.floor((Math.max(0, limit - taken) / unit) * 100) / 100,
   };
 }
 
 /** What is left of each limit of an engagement, at the address or account where it is least. */
 export function leftOf(engagement: Engagement, book: Book): readonly BudgetLeft[] {
-  return BUDGET_RULES.flatMap((rule) => {
-    const limit = rule.limit(engagement.document.budgets ?? {});
-    if (limit === undefined) return [];
-    const figures = figuresOf(rule, limit, judge(rule.places(book, undefined), limit).worst);
+  const limits = limitsOf(engagement);
+  // Nobody goes through all addresses where none is limited.
+  const atAddress = limits.some(({ rule }) => rule.each === 'address') ? mostAtAddress(book) : NONE;
+  const takenOf = ({ each, counts }: BudgetRule): number => {
+    if (counts === 'guesses') return mostAtAccount(book);
+    return (each === 'address' ? atAddress : sumsOf(book.whole))[counts];
+  };
+  return limits.map(({ rule, limit }) => {
+    const figures = figuresOf(rule, limit, { taken: takenOf(rule), asked: 0 });
     // A number in JSON: an amount that nobody knows is shown as the greatest.
     const used = Math.min(figures.used, Number.MAX_SAFE_INTEGER);
-    return [{ budget: rule.budget, limit: figures.limit, used, left: figures.left }];
+    return { budget: rule.budget, limit: figures.limit, used, left: figures.left };
   });
 }
 

@@ -1,150 +1,169 @@
 import { ANY_LOGIN, type Guesses } from './accounts.ts';
-import { type Amounts, type Book, type Entry, WINDOW_MS } from './ledger.ts';
-import { type Segment, type Span, segments } from './loads.ts';
-import type { TargetLoad } from './types.ts';
-
-/** Something that was taken, and when it is free again at the latest; Infinity: never. */
-export interface Take {
-  readonly amount: number;
-  readonly freeAt: number;
-}
+import type { Amounts } from './amounts.ts';
+import type { Block, Cell } from './cells.ts';
+import { freeAt } from './entry.ts';
+import type { Book } from './ledger.ts';
+import { addSums, type Counted, greatest, NONE, type Sums, sumsOf, type Take, takesOf } from './pile.ts';
 
 /** What a limit is held against: the engagement, one address or one account. */
 export interface Place {
   readonly asked: number;
-  readonly takes: readonly Take[];
+  readonly taken: number;
+  /** What `taken` is made of; only asked for where there is no room. */
+  readonly takes: () => readonly Take[];
   /** The first address of several that carry the same. */
-  readonly address?: Pick<TargetLoad, 'family' | 'first'>;
+  readonly address?: Pick<Block, 'family' | 'first'>;
   /** As it was asked for. */
   readonly account?: string;
 }
 
-/** How one kind of limit counts a run, as a whole and at one address of a block. */
-export interface Measure {
-  readonly whole: (amounts: Amounts) => number;
-  readonly at: (block: TargetLoad, amounts: Amounts) => number;
-  /** How long it stays taken: while it runs, until an hour after its end, or for ever. */
-  readonly stays: 'running' | 'window' | 'forever';
-}
-
-/** The whole engagement. Without `asked`: what is taken. */
-export function wholePlace(book: Book, measure: Measure, asked: Amounts | undefined): Place {
-  const takes = book.entries.flatMap((entry) => takesOf(entry, measure, measure.whole(entry.amounts)));
-  if (measure.stays === 'forever') takes.push({ amount: book.earlierRunMs, freeAt: Number.POSITIVE_INFINITY });
-  return { asked: asked === undefined ? 0 : measure.whole(asked), takes };
-}
-
-/** Every address, in blocks that carry the same: those that `asked` names, or all. */
-export function* addressPlaces(book: Book, measure: Measure, asked: Amounts | undefined): Generator<Place> {
-  const spans: Span<Lying>[] = [];
-  const isNear = hullOf(asked);
-  const lay = (blocks: readonly TargetLoad[], lying: (block: TargetLoad) => Lying | undefined) => {
-    for (const block of blocks) {
-      const of = isNear(block) ? lying(block) : undefined;
-      if (of !== undefined) spans.push({ family: block.family, first: block.first, last: block.last, of });
-    }
-  };
-  for (const entry of book.entries) {
-    lay(entry.amounts.blocks, (block) => {
-      const [take] = takesOf(entry, measure, measure.at(block, entry.amounts));
-      return take && { take };
-    });
-  }
-  if (measure.stays === 'forever') {
-    for (const { blocks, runMs } of book.earlier) {
-      lay(blocks, () => ({ take: { amount: runMs, freeAt: Number.POSITIVE_INFINITY } }));
-    }
-  }
-  if (asked !== undefined) lay(asked.blocks, (block) => ({ asked: measure.at(block, asked) }));
-  for (const segment of segments(spans)) {
-    const place = placeOf(segment);
-    if (asked === undefined || place.isAsked) yield place;
-  }
-}
-
-/** Whether a block may share an address with what is asked for: the others need not be sorted. */
-function hullOf(asked: Amounts | undefined): (block: TargetLoad) => boolean {
-  if (asked === undefined) return () => true;
-  const hulls = new Map<number, { first: bigint; last: bigint }>();
-  for (const { family, first, last } of asked.blocks) {
-    const hull = hulls.get(family);
-    // They are in order of address.
-    hulls.set(family, { first: hull?.first ?? first, last });
-  }
-  return ({ family, first, last }) => {
-    const hull = hulls.get(family);
-    return hull !== undefined && first <= hull.last && last >= hull.first;
+/** The whole engagement. */
+export function wholePlace({ whole }: Book, counted: Counted, asked: Amounts): Place {
+  return {
+    asked: askedOf(asked, asked, counted),
+    taken: sumsOf(whole)[counted],
+    takes: () => takesOf(whole, counted),
   };
 }
 
-type Lying = { readonly take: Take } | { readonly asked: number };
-
-function placeOf({ family, first, on }: Segment<Lying>): Place & { readonly isAsked: boolean } {
-  const takes: Take[] = [];
-  let asked: number | undefined;
-  for (const { of: lying } of on) {
-    if ('take' in lying) takes.push(lying.take);
-    else asked = lying.asked;
-  }
-  return { asked: asked ?? 0, takes, address: { family, first }, isAsked: asked !== undefined };
+function askedOf({ packetsPerSecond, probes }: Omit<Amounts['blocks'][number], keyof Block>, { runMs }: Amounts, counted: Counted) {
+  return { packetsPerSecond, concurrentRuns: 1, probesPerHour: probes, runMinutes: runMs }[counted];
 }
 
-/** Every account: those that `asked` may guess at, or all. A guess at any login is one at each of the place. */
-export function* accountPlaces(book: Book, asked: Guesses | undefined): Generator<Place> {
-  const taken = takenGuesses(book);
-  for (const [place, logins] of asked ?? new Map([...taken].map(([each]) => [each, NOBODY]))) {
-    const known = taken.get(place) ?? new Map<string, Take[]>();
+/**
+ * Every address that is asked for at which most may be taken. Nowhere is more taken than where a block begins: what lies
+ * on any other address lies on the last such one before it, too.
+ */
+export function* addressPlaces(book: Book, counted: Counted, asked: Amounts): Generator<Place> {
+  for (const block of asked.blocks) {
+    const here = { asked: askedOf(block, asked, counted) };
+    for (const { address, on } of beginnings(book.cells().overlapping(block), block)) {
+      const takes = () => on.flatMap((cell) => takesOf(cell, counted));
+      yield { ...here, taken: takenOn(on, counted), takes, address };
+    }
+  }
+}
+
+/** The most that is taken at any one address, of each thing for itself. */
+export function mostAtAddress(book: Book): Sums {
+  let most = NONE;
+  let networks: readonly Cell[] = [];
+  let below = NONE;
+  for (const cell of book.cells().all()) {
+    const ending = networks.some((each) => !lieTogether(each, cell));
+    if (ending) {
+      networks = networks.filter((each) => lieTogether(each, cell));
+      below = networks.reduce((sums, each) => addSums(sums, sumsOf(each)), NONE);
+    }
+    const here = addSums(below, sumsOf(cell));
+    most = greatest(most, here);
+    if (cell.first === cell.last) continue;
+    networks = [...networks, cell];
+    below = here;
+  }
+  return most;
+}
+
+/** Whether a block reaches the begin of one that follows it. */
+function lieTogether(earlier: Block, later: Block): boolean {
+  return earlier.family === later.family && earlier.last >= later.first;
+}
+
+function takenOn(on: readonly Cell[], counted: Counted): number {
+  let taken = 0;
+  for (const cell of on) taken += sumsOf(cell)[counted];
+  return taken;
+}
+
+/** The begin of a block and every address within it at which another one begins, with all that lie there. */
+function* beginnings(
+  cells: readonly Cell[],
+  block: Block,
+): Generator<{ readonly address: Pick<Block, 'family' | 'first'>; readonly on: readonly Cell[] }> {
+  let on: readonly Cell[] = [];
+  let next = 0;
+  let address: Pick<Block, 'family' | 'first'> | undefined = block;
+  while (address !== undefined) {
+    const { first } = address;
+    const here = on.filter((cell) => cell.last >= first);
+    for (let cell = cells[next]; cell !== undefined && cell.first <= first; cell = cells[next]) {
+      here.push(cell);
+      next += 1;
+    }
+    on = here;
+    yield { address, on };
+    address = cells[next];
+  }
+}
+
+/** Every account that may be guessed at. A guess at any login is one at each of the place. */
+export function* accountPlaces(book: Book, asked: Guesses): Generator<Place> {
+  const taken = takenGuesses(book, asked.keys());
+  for (const [place, logins] of asked) {
+    const known = taken.get(place) ?? NOTHING;
     const anyTaken = known.get(ANY_LOGIN) ?? [];
     const anyAsked = logins.get(ANY_LOGIN) ?? 0;
-    const isAny = asked === undefined || logins.has(ANY_LOGIN);
-    for (const login of new Set([...logins.keys(), ...(isAny ? known.keys() : [])])) {
-      const own = login === ANY_LOGIN ? [] : (known.get(login) ?? []);
+    for (const login of new Set([...logins.keys(), ...(logins.has(ANY_LOGIN) ? known.keys() : [])])) {
+      const takes = login === ANY_LOGIN ? anyTaken : [...(known.get(login) ?? []), ...anyTaken];
       const ownAsked = login === ANY_LOGIN ? 0 : (logins.get(login) ?? 0);
       // Attack: the refusal of a guess at any login must not tell which one somebody else has guessed at.
       const account = place + (logins.has(login) ? login : ANY_LOGIN);
-      yield { asked: ownAsked + anyAsked, takes: [...own, ...anyTaken], account };
+      yield { asked: ownAsked + anyAsked, taken: amountOf(takes), takes: () => takes, account };
     }
   }
 }
 
-const NOBODY: ReadonlyMap<string, number> = new Map();
+/** The most guesses at any one account. */
+export function mostAtAccount(book: Book): number {
+  let most = 0;
+  for (const logins of takenGuesses(book).values()) {
+    const any = amountOf(logins.get(ANY_LOGIN) ?? []);
+    most = Math.max(most, any);
+    for (const [login, takes] of logins) if (login !== ANY_LOGIN) most = Math.max(most, amountOf(takes) + any);
+  }
+  return most;
+}
 
-function takenGuesses(book: Book): ReadonlyMap<string, ReadonlyMap<string, Take[]>> {
+const NOTHING: ReadonlyMap<string, Take[]> = new Map();
+
+/** At these places, or at all. */
+function takenGuesses(book: Book, at?: Iterable<string>): ReadonlyMap<string, ReadonlyMap<string, Take[]>> {
   const taken = new Map<string, Map<string, Take[]>>();
-  for (const entry of book.entries) {
-    for (const [place, logins] of entry.amounts.guesses) {
+  const wanted = at && [...at];
+  if (wanted?.length === 0) return taken;
+  for (const entry of book.whole.parts?.keys() ?? []) {
+    const { guesses } = entry.amounts;
+    if (guesses.size === 0) continue;
+    for (const place of wanted ?? guesses.keys()) {
       const known = taken.get(place) ?? new Map<string, Take[]>();
       taken.set(place, known);
-      for (const [login, amount] of logins) {
+      for (const [login, amount] of guesses.get(place) ?? []) {
         const takes = known.get(login) ?? [];
         known.set(login, takes);
-        takes.push({ amount, freeAt: (entry.endedAt ?? entry.latestEnd) + WINDOW_MS });
+        takes.push({ amount, freeAt: freeAt(entry, 'window') });
       }
     }
   }
   return taken;
 }
 
-function takesOf({ endedAt, latestEnd }: Entry, { stays }: Measure, amount: number): Take[] {
-  if (stays === 'window') return [{ amount, freeAt: (endedAt ?? latestEnd) + WINDOW_MS }];
-  if (endedAt === undefined) return [{ amount, freeAt: latestEnd }];
-  return stays === 'forever' ? [{ amount, freeAt: Number.POSITIVE_INFINITY }] : [];
-}
-
-/** What is taken of a place. Summed each time: a difference of infinities or of fractions would drift. */
-export function takenOf({ takes }: Place): number {
+function amountOf(takes: readonly Take[]): number {
   return takes.reduce((sum, { amount }) => sum + amount, 0);
 }
 
 /** When a place has room for what is asked: -Infinity when it has, Infinity when waiting does not help. */
-export function roomAt(place: Place, limit: number): number {
+export function roomAt(place: Place, limit: number, atLeast = -Infinity): number {
   // 0 permits nothing, not even to ask for nothing.
-  if (limit === 0 || place.asked > limit) return Number.POSITIVE_INFINITY;
+  if (limit === 0 || place.asked > limit) return Infinity;
+  if (atLeast === Infinity || place.taken + place.asked <= limit) return -Infinity;
+  const takes = place.takes();
+  // Most places have room again when another one has: then nothing has to be sorted.
+  const later = takes.filter((take) => take.freeAt > atLeast);
+  if (place.asked + amountOf(later) <= limit) return -Infinity;
   let stays = place.asked;
-  const lastFirst = place.takes.toSorted((a, b) => Number(b.freeAt > a.freeAt) - Number(b.freeAt < a.freeAt));
-  for (const { amount, freeAt } of lastFirst) {
-    stays += amount;
-    if (stays > limit) return freeAt;
+  for (const take of later.sort((a, b) => Number(b.freeAt > a.freeAt) - Number(b.freeAt < a.freeAt))) {
+    stays += take.amount;
+    if (stays > limit) return take.freeAt;
   }
-  return Number.NEGATIVE_INFINITY;
+  return -Infinity;
 }

@@ -1,9 +1,10 @@
 import type { EngagementDocument } from '../../../schemas/engagement.ts';
-import type { Amounts, Book } from './ledger.ts';
-import { accountPlaces, addressPlaces, type Measure, type Place, wholePlace } from './places.ts';
+import type { Amounts } from './amounts.ts';
+import type { Book } from './ledger.ts';
+import type { Counted } from './pile.ts';
+import { accountPlaces, addressPlaces, type Place, wholePlace } from './places.ts';
 
 type Limits = NonNullable<EngagementDocument['budgets']>;
-type Counted = keyof NonNullable<Limits['perTarget']>;
 
 /** One limit that an engagement may have. */
 export interface BudgetRule {
@@ -12,52 +13,46 @@ export interface BudgetRule {
   /** `budget.probes-per-hour`. */
   readonly rule: string;
   readonly counts: Counted | 'guesses';
+  /** What it is held against. */
+  readonly each: 'engagement' | 'account' | 'address';
   /** Undefined when there is none. */
   readonly limit: (limits: Limits) => number | undefined;
-  /** Where it holds; only where something is asked for, or everywhere when nothing is. */
-  readonly places: (book: Book, asked: Amounts | undefined) => Iterable<Place>;
+  /** Where it holds of what is asked for. */
+  readonly places: (book: Book, asked: Amounts) => Iterable<Place>;
 }
 
-const MEASURES: Readonly<Record<Counted, Measure>> = {
-  packetsPerSecond: {
-    whole: ({ packetsPerSecond }) => packetsPerSecond,
-    at: ({ packetsPerSecond }) => packetsPerSecond,
-    stays: 'running',
-  },
-  concurrentRuns: { whole: () => 1, at: () => 1, stays: 'running' },
-  probesPerHour: { whole: ({ probes }) => probes, at: ({ probes }) => probes, stays: 'window' },
-  runMinutes: { whole: ({ runMs }) => runMs, at: (_, { runMs }) => runMs, stays: 'forever' },
-};
+const COUNTED: readonly Counted[] = ['packetsPerSecond', 'concurrentRuns', 'probesPerHour', 'runMinutes'];
 
 /** Amounts of run time are milliseconds, their limit is minutes. */
 export const MINUTE_MS = 60_000;
 
 /** Every limit, in the order in which they are asked. */
 export const BUDGET_RULES: readonly BudgetRule[] = [
-  ...Object.entries(MEASURES).map(([name, measure]) => {
-    const counts = name as Counted;
-    return ruleOf({
-      budget: counts,
-      counts,
-      limit: (limits) => limits[counts],
-      places: (book, asked) => [wholePlace(book, measure, asked)],
-    });
-  }),
+  ...COUNTED.map((counted) =>
+    ruleOf({
+      budget: counted,
+      counts: counted,
+      each: 'engagement',
+      limit: (limits) => limits[counted],
+      places: (book, asked) => [wholePlace(book, counted, asked)],
+    }),
+  ),
   ruleOf({
     budget: 'guessesPerAccountPerHour',
     counts: 'guesses',
+    each: 'account',
     limit: (limits) => limits.guessesPerAccountPerHour,
-    places: (book, asked) => accountPlaces(book, asked?.guesses),
+    places: (book, asked) => accountPlaces(book, asked.guesses),
   }),
-  ...Object.entries(MEASURES).map(([name, measure]) => {
-    const counts = name as Counted;
-    return ruleOf({
-      budget: `perTarget.${counts}`,
-      counts,
-      limit: (limits) => limits.perTarget?.[counts],
-      places: (book, asked) => addressPlaces(book, measure, asked),
-    });
-  }),
+  ...COUNTED.map((counted) =>
+    ruleOf({
+      budget: `perTarget.${counted}`,
+      counts: counted,
+      each: 'address',
+      limit: (limits) => limits.perTarget?.[counted],
+      places: (book, asked) => addressPlaces(book, counted, asked),
+    }),
+  ),
 ];
 
 function ruleOf(rule: Omit<BudgetRule, 'rule'>): BudgetRule {

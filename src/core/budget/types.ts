@@ -60,7 +60,7 @@ export interface DurableBudgets extends Budgets {
   /** Reads what earlier lives took; once, before anything is reserved. Rejects with ERR_STORE_UNAVAILABLE. */
   load(): Promise<void>;
   /**
-   * Stores what waits to be stored, folds what is older than a day, and measures again what has aged meanwhile. To be
+   * Stores what waits to be stored, folds what is older than a day, and measures anew what has aged meanwhile. To be
    * called every few minutes. Rejects with ERR_STORE_UNAVAILABLE; nothing is lost then.
    */
   upkeep(): Promise<void>;
@@ -98,8 +98,14 @@ export interface BudgetStore {
   put(reservation: StoredReservation): Promise<void>;
   /** Removes the reservation of this id, when there is one. */
   drop(id: string): Promise<void>;
-  /** Everything that is not settled or was settled at or after `since`, and the run time of everything else. */
-  load(since: number): Promise<{
+  /**
+   * Everything that is not settled or was settled at or after `since`, and the run time of everything else: for these
+   * engagements by their targets, for all others in one sum without any.
+   */
+  load(
+    since: number,
+    byTarget: readonly string[],
+  ): Promise<{
     readonly recent: readonly StoredReservation[];
     readonly earlier: readonly StoredRunTime[];
   }>;

@@ -60,18 +60,20 @@ export function stateOf(
   return clocks.state(held.engagement.window);
 }
 
-/** The rules of time in the order in which they are asked, up to the one that refuses. */
+/** The rules of time in the order in which they are asked, up to the one that refuses; what the engagement lacks passes as none. */
 function passRules({ document: { window = {} } }: Engagement, found: EngagementState, trace: RuleTrace): void {
-  const { weekly = [], blackout = [] } = window;
-  const rules: readonly (readonly [rule: string, datum: string | undefined])[] = [
+  const { from, until, weekly = [], blackout = [] } = window;
+  const rules: readonly (readonly [rule: string, datum: string])[] = [
     ['engagement.revoked', 'not revoked'],
-    ['engagement.until', window.until === undefined ? undefined : `until ${window.until}`],
-    ['engagement.from', window.from === undefined ? undefined : `from ${window.from}`],
-    ['engagement.blackout', blackout.length === 0 ? undefined : `in none of ${blackout.length}`],
-    ['engagement.weekly', weekly.length === 0 ? undefined : weekly.slice(0, 4).join('; ')],
+    ['engagement.until', until === undefined ? NONE : `until ${until}`],
+    ['engagement.from', from === undefined ? NONE : `from ${from}`],
+    ['engagement.blackout', blackout.length === 0 ? NONE : `in none of ${blackout.length}`],
+    ['engagement.weekly', weekly.length === 0 ? NONE : weekly.slice(0, 4).join('; ')],
   ];
   for (const [rule, datum] of rules) {
     if (rule === found.rule) return;
-    if (datum !== undefined) trace.pass(rule, { datum });
+    trace.pass(rule, { datum });
   }
 }
+
+const NONE = 'none';

@@ -46,12 +46,14 @@ export function plannedView(plan: Plan, text: RunText): PlannedView {
 }
 
 /** Absent where nobody knows what the call takes: JSON has no infinity. */
-function estimateView({ probes, packetsPerSecond, durationMs, accounts }: ToolEstimate): Pick<PlanView, 'estimate'> {
-  if (![probes, packetsPerSecond, durationMs].every((number) => Number.isFinite(number))) return {};
+function estimateView(estimate: ToolEstimate): Pick<PlanView, 'estimate'> {
+  const { probes, mostProbes, packetsPerSecond, durationMs, accounts } = estimate;
+  if (![probes, mostProbes ?? 0, packetsPerSecond, durationMs].every((number) => Number.isFinite(number))) return {};
   const guesses = (accounts ?? []).map((account) => account.guesses);
   return {
     estimate: {
       probes,
+      ...(mostProbes === undefined ? {} : { mostProbes }),
       packetsPerSecond,
       durationMs,
       ...(guesses.length === 0 ? {} : { guesses: guesses.reduce((most, each) => Math.max(most, each), 0) }),

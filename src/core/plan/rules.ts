@@ -30,8 +30,9 @@ export const PLAN_STAGES: readonly PlanStage[] = [
 export const PLAN_RULES: readonly string[] = PLAN_STAGES.flatMap(({ rules }) => rules);
 
 /**
- * The whole trace: what was asked, each rule once for a field, and every other rule of the list: passed where the call
- * has nothing that it judges, and not reached where a refusal came before it was asked.
+ * The whole trace in the order of the closed list: what was asked, each rule once for a field, and every other rule:
+ * passed where the call has nothing that it judges, and not reached where a refusal came before it was asked. Nothing
+ * stands behind the refusal but what was not reached.
  */
 export function completeTrace(asked: readonly TraceEntry[]): TraceEntry[] {
   const entries = withoutRepeats(asked);
@@ -40,14 +41,24 @@ export function completeTrace(asked: readonly TraceEntry[]): TraceEntry[] {
   // The stage in which it ended; a rule that is in no stage ended it where the last known one stands.
   const end = failed === undefined ? PLAN_STAGES.length : stageOf(failed.rule, entries);
   const rest = PLAN_STAGES.flatMap(({ rules }, at) =>
-    rules
-      .filter((rule) => !known.has(rule))
-      .map((rule): { at: number; entry: TraceEntry } => ({ at, entry: { rule, ...(at < end ? IDLE : NOT_REACHED) } })),
+    rules.filter((rule) => !known.has(rule)).map((rule): TraceEntry => ({ rule, ...(at < end ? IDLE : NOT_REACHED) })),
   );
-  const idle = rest.filter(({ at }) => at < end).map(({ entry }) => entry);
-  const unreached = rest.filter(({ at }) => at >= end).map(({ entry }) => entry);
-  const passed = entries.filter((entry) => entry !== failed);
-  return [...passed, ...idle, ...(failed === undefined ? [] : [failed]), ...unreached];
+  const passed = [
+    ...entries.filter((entry) => entry !== failed),
+    ...rest.filter(({ outcome }) => outcome === 'passed'),
+  ];
+  const unreached = rest.filter(({ outcome }) => outcome === 'not_reached');
+  return [...inOrder(passed), ...(failed === undefined ? [] : [failed]), ...inOrder(unreached)];
+}
+
+/** By the closed list; a rule that is not in it stays behind them, as it came. */
+function inOrder(entries: readonly TraceEntry[]): readonly TraceEntry[] {
+  return entries.toSorted((one, other) => placeOf(one) - placeOf(other));
+}
+
+function placeOf({ rule }: TraceEntry): number {
+  const at = PLAN_RULES.indexOf(rule);
+  return at < 0 ? PLAN_RULES.length : at;
 }
 
 const IDLE = { outcome: 'passed', datum: 'nothing of this call is judged by it' } as const;

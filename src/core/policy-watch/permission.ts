@@ -1,68 +1,51 @@
 import { isAbove } from '../../../schemas/risk.ts';
-import type { Asker, Engagement, Engagements } from '../engagement/types.ts';
+import type { Principal } from '../auth/types.ts';
+import type { Engagement, Engagements } from '../engagement/types.ts';
 import { SallyportError, toSallyportError } from '../errors.ts';
 import type { LiveSubject } from '../run/live-runs.ts';
-import type { PinnedTarget, TargetClaim, TargetLimits } from '../targets/types.ts';
 
-/** A live run; with its claims the ports that it touches are judged too. */
-export interface WatchedRun extends LiveSubject {
-  readonly claims?: readonly TargetClaim[] | undefined;
-}
-
-/** Its size was judged when it was planned, and has not grown since. */
-const ANY_SIZE: TargetLimits = { maxAddresses: Number.MAX_VALUE, maxPorts: Number.MAX_SAFE_INTEGER };
-
-/**
- * Why a run may not go on under the engagement in force, by what is known without asking anybody; undefined when it may.
- * Throws what is no refusal.
- */
-export function judgeNow(engagements: Engagements, run: LiveSubject): SallyportError | undefined {
+/** Why a run may not go on under the engagement in force, returned or thrown; undefined when it may. */
+export function judgeEngagement(engagements: Engagements, run: LiveSubject): SallyportError | undefined {
   const engagement = engagements.get(run.engagement);
   if (engagement === undefined) return removed(run);
-  try {
-    engagements.requireOpen(engagement);
-    if (!engagements.allowsTool(engagement, run.tool)) return toolDenied(engagement, run);
-  } catch (thrown) {
-    if (thrown instanceof SallyportError) return thrown;
-    throw thrown;
-  }
+  engagements.requireOpen(engagement);
+  if (!engagements.allowsTool(engagement, run.tool)) return toolDenied(engagement, run);
   return isAbove(run.risk, engagement.document.risk) ? riskTooHigh(engagement, run) : undefined;
 }
 
-/** Why a run may not go on under a changed engagement: its principal or its targets are no longer in it. */
-export async function judgeChanged(
-  engagements: Pick<Engagements, 'get' | 'of'>,
-  run: WatchedRun,
-  owner: Asker | undefined,
-): Promise<SallyportError | undefined> {
-  const engagement = engagements.get(run.engagement);
-  if (engagement === undefined) return removed(run);
-  // A key that is gone was judged by those who took it away: this is about the engagement alone.
-  if (owner !== undefined && !engagements.of(owner).some(({ id }) => id === run.engagement)) return notTheirs(run);
-  if (run.pinned === undefined) return undefined; // planned again before it starts
+/**
+ * Why a run may not go on with the targets that it has; undefined when it may. Nothing is looked up. Attack: the server
+ * of one tenant's names is silent, and the runs of another one end late, or end for that.
+ */
+export function judgeTargets(engagement: Engagement, { pinned, claims = [] }: LiveSubject): SallyportError | undefined {
+  if (pinned === undefined) return undefined; // planned again before it starts
+  const { policy } = engagement;
   try {
-    await engagement.policy.pin(claimsOf(run, run.pinned.list), ANY_SIZE);
+    if (policy.recheck === undefined) throw new Error('this policy pins nothing that may go on');
+    policy.recheck(claims, pinned.list);
     return undefined;
   } catch (thrown) {
     return outOfScope(engagement, toSallyportError(thrown));
   }
 }
 
-/** What it asked for, and every address that it was pinned to: those are contacted, whatever its names answer today. */
-function claimsOf({ claims }: WatchedRun, pinned: readonly PinnedTarget[]): readonly TargetClaim[] {
-  const asked = claims ?? pinned.map(({ role, kind, given }) => ({ role, kind, value: given }));
-  const named = pinned.filter(({ name, kind }) => name !== undefined && kind !== 'domain');
-  return [
-    ...asked,
-    ...named.flatMap(({ role, addresses, port }) =>
-      addresses.map((value) => ({
-        role,
-        kind: 'host' as const,
-        value,
-        ...(port === undefined ? {} : { ports: [{ from: port, to: port }] }),
-      })),
-    ),
-  ];
+/**
+ * Why a run of this owner may not go on; undefined when it may. Attack: a leaked key starts a scan for days, is revoked,
+ * and the scan goes on.
+ */
+export function judgeOwner(
+  engagements: Pick<Engagements, 'of'>,
+  { engagement }: LiveSubject,
+  owner: Principal | undefined,
+): SallyportError | undefined {
+  if (owner?.scopes.has('runs:execute') !== true) return keyGone();
+  return engagements.of(owner).some(({ id }) => id === engagement) ? undefined : notTheirs(engagement);
+}
+
+function keyGone(): SallyportError {
+  return new SallyportError('ERR_AUTH_FORBIDDEN', 'The key of the owner may no longer run tools; the run was ended.', {
+    details: { rule: 'key.usable' },
+  });
 }
 
 function removed({ engagement }: LiveSubject): SallyportError {
@@ -75,12 +58,10 @@ function removed({ engagement }: LiveSubject): SallyportError {
   );
 }
 
-function notTheirs({ engagement }: LiveSubject): SallyportError {
-  return new SallyportError(
-    'ERR_ENGAGEMENT_REVOKED',
-    `The operator took you out of engagement ${engagement}; the run was ended.`,
-    { details: { rule: 'engagement.principals', engagement } },
-  );
+function notTheirs(engagement: string): SallyportError {
+  return new SallyportError('ERR_ENGAGEMENT_REVOKED', `Engagement ${engagement} is not yours now; the run was ended.`, {
+    details: { rule: 'engagement.principals', engagement },
+  });
 }
 
 function toolDenied({ id, document }: Engagement, { tool }: LiveSubject): SallyportError {
@@ -104,7 +85,7 @@ function outOfScope({ id }: Engagement, cause: SallyportError): SallyportError {
   return new SallyportError(
     // A fault of ours must not look like a failed tool: the permission could not be proved.
     code === 'ERR_INTERNAL' ? 'ERR_ENGAGEMENT_NOT_OPEN' : code,
-    `The operator changed engagement ${id}, and the run was ended: ${message}`,
+    `Engagement ${id} does not permit a target of the run any more, and it was ended: ${message}`,
     { details: { rule: 'target.scope', ...details, engagement: id }, cause },
   );
 }

@@ -1,17 +1,19 @@
+import type { Principal } from '../auth/types.ts';
 import type { Clock } from '../clock.ts';
-import type { Asker, Engagement, Engagements } from '../engagement/types.ts';
+import type { Engagements } from '../engagement/types.ts';
 import { SallyportError } from '../errors.ts';
 import type { EndableRuns, KillSwitch } from '../kill/types.ts';
 import type { Log } from '../log.ts';
 import type { LiveSubject } from '../run/live-runs.ts';
-import { judgeChanged, judgeNow } from './permission.ts';
+import type { PinnedTargets, TargetPolicy } from '../targets/types.ts';
+import { judgeEngagement, judgeOwner, judgeTargets } from './permission.ts';
 
 export interface PolicyWatchParts {
   readonly engagements: Engagements;
   readonly killSwitch: Pick<KillSwitch, 'check'>;
   readonly runs: EndableRuns;
-  /** Who a principal id is; undefined when its key is gone. */
-  readonly asker: (id: string) => Promise<Asker | undefined>;
+  /** Who a principal id is; undefined when its key is revoked, expired or gone. Rejects when nobody can say. */
+  readonly asker: (id: string) => Promise<Principal | undefined>;
   readonly clock: Clock;
   readonly log: Log;
   /** Longest time between two looks, milliseconds. */
@@ -41,17 +43,16 @@ export function createPolicyWatch(parts: PolicyWatchParts): PolicyWatch {
 
 class Watch implements PolicyWatch {
   readonly #parts: PolicyWatchParts;
-  /** The engagements as they were at the look before. */
-  #known = new Map<string, Engagement>();
-  #generation: number;
+  /** The policy that let these targets pass last: a policy never changes, so it need not be asked twice. */
+  readonly #passed = new WeakMap<PinnedTargets, TargetPolicy>();
+  /** The keys could not be read at the look before. */
+  #isBlind = false;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #unlisten: () => void = () => undefined;
 
   constructor(parts: PolicyWatchParts) {
     this.#parts = parts;
-    this.#generation = parts.engagements.generation();
-    this.#remember();
   }
 
   start(): void {
@@ -68,8 +69,10 @@ class Watch implements PolicyWatch {
   async look(): Promise<void> {
     const { runs, log } = this.#parts;
     try {
+      // What needs no waiting ends first, and each owner's runs as soon as that one is known: nobody waits for another.
       const ending = runs.endWhere((run) => this.#judge(run));
-      await Promise.all([ending, this.#lookAtChanges()]);
+      const byOwner = Map.groupBy(runs.subjects(), ({ owner }) => owner);
+      await Promise.all([ending, ...[...byOwner].map(([owner, theirs]) => this.#lookAtOwner(owner, theirs))]);
     } catch (err) {
       log.error('run.failed', { what: 'policy watch', err });
     }
@@ -77,48 +80,36 @@ class Watch implements PolicyWatch {
 
   #judge(run: LiveSubject): SallyportError | undefined {
     const { engagements, killSwitch } = this.#parts;
-    try {
+    return refusalIn(run, () => {
       // What was between its check and its place among the live runs when the switch was pulled.
       killSwitch.check(run.engagement);
-      return judgeNow(engagements, run);
-    } catch (thrown) {
-      if (thrown instanceof SallyportError) return thrown;
-      return unjudged(run, thrown);
+      return judgeEngagement(engagements, run) ?? this.#judgeTargets(run);
+    });
+  }
+
+  #judgeTargets(run: LiveSubject): SallyportError | undefined {
+    const engagement = this.#parts.engagements.get(run.engagement);
+    if (engagement === undefined || run.pinned === undefined) return undefined;
+    if (this.#passed.get(run.pinned) === engagement.policy) return undefined;
+    const why = judgeTargets(engagement, run);
+    if (why === undefined) this.#passed.set(run.pinned, engagement.policy);
+    return why;
+  }
+
+  async #lookAtOwner(id: string, theirs: readonly LiveSubject[]): Promise<void> {
+    const { engagements, runs, asker, log } = this.#parts;
+    let owner: Principal | undefined;
+    try {
+      owner = await asker(id);
+      this.#isBlind = false;
+    } catch (err) {
+      // A list that cannot be read now says nothing about a key: the next look asks again.
+      if (!this.#isBlind) log.error('store.failed', { what: 'policy watch', err });
+      this.#isBlind = true;
+      return;
     }
-  }
-
-  /** Scope and principals change only with an engagement: they are judged then, and against what is in force then. */
-  async #lookAtChanges(): Promise<void> {
-    const { engagements, runs, asker } = this.#parts;
-    const isChanged = this.#generation !== engagements.generation();
-    const changed = this.#remember();
-    this.#generation = engagements.generation();
-    if (!isChanged && changed.size === 0) return;
-    const subjects = runs.subjects();
-    const owners = new Map([...new Set(subjects.map(({ owner }) => owner))].map((id) => [id, asker(id)]));
-    const verdicts = new Map<string, SallyportError>();
-    const judge = async (run: LiveSubject) => {
-      try {
-        const why = await judgeChanged(engagements, run, await owners.get(run.owner));
-        if (why !== undefined) verdicts.set(run.runId, why);
-      } catch (thrown) {
-        verdicts.set(run.runId, unjudged(run, thrown));
-      }
-    };
-    await Promise.all(subjects.map((run) => judge(run)));
-    if (verdicts.size > 0) await runs.endWhere(({ runId }) => verdicts.get(runId));
-  }
-
-  /** The ids of those that are others than before. */
-  #remember(): ReadonlySet<string> {
-    const before = this.#known;
-    this.#known = new Map(this.#parts.engagements.all().map((each) => [each.id, each]));
-    const isSame = (id: string, now: Engagement) => {
-      const then = before.get(id);
-      // The policy too: what the configuration denies to everybody is in it and not in the version.
-      return then?.version === now.version && then.policy === now.policy;
-    };
-    return new Set([...this.#known].filter(([id, now]) => !isSame(id, now)).map(([id]) => id));
+    const whys = new Map(theirs.map((run) => [run.runId, refusalIn(run, () => judgeOwner(engagements, run, owner))]));
+    if ([...whys.values()].some((why) => why !== undefined)) await runs.endWhere(({ runId }) => whys.get(runId));
   }
 
   #schedule(): void {
@@ -152,7 +143,15 @@ class Watch implements PolicyWatch {
   }
 }
 
-/** A fault of ours must not let a run go on for which nobody can say that it may. */
+/** What a judge says or throws. A fault of ours must not let a run go on for which nobody can say that it may. */
+function refusalIn(run: LiveSubject, judge: () => SallyportError | undefined): SallyportError | undefined {
+  try {
+    return judge();
+  } catch (thrown) {
+    return thrown instanceof SallyportError ? thrown : unjudged(run, thrown);
+  }
+}
+
 function unjudged({ engagement }: LiveSubject, cause: unknown): SallyportError {
   const message = 'It cannot be judged whether the run is still permitted; it was ended.';
   return new SallyportError('ERR_ENGAGEMENT_NOT_OPEN', message, {

@@ -36,7 +36,6 @@ export async function allow(engine: Grounds, call: Call): Promise<Allowed> {
   const { principal } = request;
   if (engine.stopping.aborted) throw new SallyportError('ERR_SHUTTING_DOWN', 'The gateway is stopping.');
   engine.audit.requireWritable();
-  requireRoom(engine, principal.id);
   const asked = await askedOf(engine, call);
   const secrets = keepOwned(engine, { tool, runId, owner: principal.id });
   const { input, options: run } = asked;
@@ -48,17 +47,6 @@ export async function allow(engine: Grounds, call: Call): Promise<Allowed> {
   // What people consent to is what runs, to the letter.
   const bound = asked.bound ?? (plan.approval === undefined ? undefined : plan.digests);
   return { ...asked, options, plan, bound, secrets };
-}
-
-/** Attack: one key fills memory and disk with runs that wait. */
-function requireRoom({ quotas, runs }: Pick<EngineParts, 'quotas'> & { readonly runs: LiveRuns }, owner: string): void {
-  const { openRuns } = quotas();
-  const open = runs.countOf(owner);
-  if (open < openRuns) return;
-  throw new SallyportError('ERR_QUOTA_EXCEEDED', `You have ${open} open runs of ${openRuns}; wait for some to end.`, {
-    retryAfterMs: 5000,
-    details: { rule: 'quota.open-runs', limit: openRuns, used: open },
-  });
 }
 
 type Asked = Pick<Allowed, 'input' | 'options' | 'planId'> & { readonly bound: PlanDigests | undefined };

@@ -55,5 +55,14 @@ async function planAgain(parts: EngineParts, source: PlanSource): Promise<Plan> 
   const tool = parts.registry.get(name);
   const plan = await makePlan(parts.plans, { tool, input, run, principal, keepSecret, fresh: true });
   if (bound !== undefined) requireSame(plan.digests, bound);
+  else if (plan.approval !== undefined) throw consentMissing(plan);
   return plan;
+}
+
+/** Attack: a run is queued before the operator asks for consent, and starts after it. Nobody can be asked now: ask anew. */
+function consentMissing({ engagement }: Plan): SallyportError {
+  const message = `Engagement ${engagement.id} asks for consent since this was queued. Start it again to ask for it.`;
+  return new SallyportError('ERR_PLAN_ENGAGEMENT_CHANGED', message, {
+    details: { rule: 'plan.same', changed: ['engagement'], engagement: engagement.id },
+  });
 }

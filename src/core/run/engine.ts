@@ -6,6 +6,7 @@ import type { Creation, IdempotencyKey } from '../store/types.ts';
 import { accountFailure } from './account.ts';
 import { allow, type Allowed, approvalRequestOf, type Call } from './admission.ts';
 import { refusedEvent, runEvent } from './audited.ts';
+import { createOpenPlaces, type OpenPlaces } from './open-places.ts';
 import type { PlanSource } from './current-plan.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { storeEnds, type UnstoredEnds } from './end-stored.ts';
@@ -14,6 +15,7 @@ import { createLiveRun, createLiveRuns, type LiveRun, type LiveRuns } from './li
 import { live } from './live.ts';
 import { queuedRecord } from './record.ts';
 import { recoverRuns } from './recovery.ts';
+import { neverRan } from './states.ts';
 import { replayOf } from './replay.ts';
 import { ruleOf } from './outcome.ts';
 import { secretTexts } from './secret-texts.ts';
@@ -40,6 +42,7 @@ export interface RunMachine extends RunEngine {
 export type Engine = EngineParts & {
   readonly timeouts: TimeoutLedger;
   readonly runs: LiveRuns;
+  readonly places: OpenPlaces;
   readonly unstored: UnstoredEnds;
   /** Aborted when the gateway stops: what waits for people waits on in the next life. */
   readonly stopping: AbortSignal;
@@ -48,10 +51,12 @@ export type Engine = EngineParts & {
 /** Makes the one engine that every channel calls. */
 export function createRunEngine(parts: EngineParts): RunMachine {
   const ending = new AbortController();
+  const runs = createLiveRuns();
   const engine: Engine = {
     ...parts,
     timeouts: createTimeoutLedger(),
-    runs: createLiveRuns(),
+    runs,
+    places: createOpenPlaces(parts.quotas, runs),
     unstored: new Set(),
     stopping: ending.signal,
   };
@@ -81,7 +86,9 @@ async function startRun(engine: Engine, request: CallRequest): Promise<StartedRu
       return await replayOf(engine, known.runId);
     }
     const call = { request, tool, runId };
-    return await admitAndStore(engine, call, { idempotency, allowed: await allow(engine, call) });
+    return await engine.places.within(request.principal.id, async () =>
+      admitAndStore(engine, call, { idempotency, allowed: await allow(engine, call) }),
+    );
   } catch (thrown) {
     const error = toSallyportError(thrown);
     accountFailure(engine, { tool: tool.definition.name, error, request, runId });
@@ -100,7 +107,7 @@ async function startRun(engine: Engine, request: CallRequest): Promise<StartedRu
 /** Nothing ran under this id: the same call may be made again, and the store gives its key to the new run. */
 async function wasWithdrawn({ store }: Engine, runId: string): Promise<boolean> {
   const run = await store.runs.get(runId);
-  return run?.state === 'cancelled' && run.startedAt === null;
+  return run !== undefined && neverRan(run);
 }
 
 interface Admission {
@@ -146,7 +153,7 @@ async function admitAndStore(engine: Engine, call: Call, { allowed, idempotency 
       ...secretsOf(allowed),
     };
     const journal = openJournal({ ...engine, runs: engine.store.runs }, { run: record, lastSeq: 1 });
-    return track(engine, run, { admitted, plan, source, secrets, journal, job, request });
+    return track(engine, run, { admitted, planned: { plan }, source, secrets, journal, job, request });
   } catch (thrown) {
     withdraw();
     throw thrown;
@@ -187,7 +194,7 @@ function track(engine: Engine, run: LiveRun, from: Parameters<typeof live>[2]): 
     run.detach();
     engine.log.info('run.detached', { runId: run.runId, state: journal.run().state });
   };
-  engine.runs.add(run, { ended, detach, subject: subjectOf(journal, from.plan) });
+  engine.runs.add(run, { ended, detach, subject: subjectOf(journal, from.planned) });
   return { runId: run.runId, isNew: true, ended, read: async () => journal.run(), detach };
 }
 

@@ -39,6 +39,8 @@ export interface Executed {
   readonly coverage: Coverage;
   readonly kept: KeptOutputs;
   readonly patch: Partial<Run>;
+  /** A process was started, whatever became of it. */
+  readonly hasRun: boolean;
   /** What the result says that it took. */
   readonly spent?: ToolSpent;
 }
@@ -81,7 +83,8 @@ export async function executePlan(parts: EngineParts, job: RunJob): Promise<Exec
   const frame: RunFrame = { runId, plan, startedAt, queuedMs: job.queuedMs, timeoutTrips, execution };
   const concluded = conclude(parts, frame, () => parser.end(execution));
   if (concluded.error === undefined) job.timeouts.clear(definition.name);
-  return { ...concluded, kept, patch: patchOf(execution, kept) };
+  const hasRun = execution.ending !== 'not_started';
+  return { ...concluded, kept, hasRun, patch: patchOf(execution, kept) };
 }
 
 /** Not the draft: a password `high` would take the severity of a finding. It is masked field by field later. */

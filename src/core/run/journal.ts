@@ -52,6 +52,8 @@ export interface Journal {
   consent(): Promise<void>;
   /** From `queued` to `running`. Rejects when the run is no longer queued: it must not start. */
   start(patch: Partial<Run>, text: FindingText): Promise<void>;
+  /** Fields that are other ones now, of a run that is `running`; of any other nothing changes. */
+  amend(patch: Partial<Run>): Promise<void>;
   /** Progress or a finding of the running tool. */
   note(event: ToolEvent): void;
   /** To a final state. Rejects with ERR_STORE_UNAVAILABLE when it cannot be stored. */
@@ -114,6 +116,10 @@ class RunJournal implements Journal {
     this.#text = text;
     const isStarted = await this.#move('running', patch, { job: null });
     if (!isStarted) throw new Error('the run is no longer queued: it must not start');
+  }
+
+  async amend(patch: Partial<Run>): Promise<void> {
+    if (this.#record.state === 'running') await this.#inTurn(() => this.#change('running', patch, {}));
   }
 
   note(event: ToolEvent): void {

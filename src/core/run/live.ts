@@ -18,12 +18,17 @@ import { cutShort, plannedFields } from './record.ts';
 import { stateOf } from './states.ts';
 import type { CallRequest } from './types.ts';
 
+/** The newest plan of a run: it is made again when the run starts. */
+export interface Planned {
+  plan: Plan | undefined;
+}
+
 /** A stored run with everything that it needs to live. */
 export interface Life {
   /** Absent for a run that needs consent: it takes its place when it has it. */
   readonly admitted: Admitted | undefined;
-  /** Absent for a run that waited through a restart: it is planned when its turn comes. */
-  readonly plan: Plan | undefined;
+  /** The plan as it was made last; absent for a run that waited through a restart until its turn comes. */
+  readonly planned: Planned;
   readonly source: PlanSource;
   readonly secrets: OwnedSecrets;
   readonly journal: Journal;
@@ -126,7 +131,7 @@ async function startAndExecute(engine: Engine, run: LiveRun, life: Life & { queu
     return { ...executed, patch: { ...executed.patch, ...plannedFields(plan, engine.text) } };
   } finally {
     // Before its end is told: who waits for it to start the next one must find what is left.
-    await reservation.settle(spentOf(executed));
+    await reservation.settle(spentOf(plan, executed));
   }
 }
 

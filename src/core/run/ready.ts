@@ -26,27 +26,44 @@ const MAX_ROUNDS = 5;
  * that is written makes another round. Throws with nothing taken.
  */
 export async function makeReady(engine: EngineParts, life: Life & { readonly queuedMs: number }): Promise<Ready> {
-  let plan = life.queuedMs > 0 ? undefined : life.plan;
+  const { planned, journal } = life;
+  // What waited, for room or for people, is planned again: a name can have been pointed elsewhere meanwhile.
+  const hasWaited = life.queuedMs > 0 || life.admitted === undefined;
+  let plan = hasWaited ? undefined : planned.plan;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    plan = await currentPlan(engine, { plan, source: life.source });
-    const reservation = await engine.budgets.reserve(demandOf(plan, life.journal.runId));
+    plan = await currentPlan(engine, { plan, source: life.source }).catch((thrown: unknown) =>
+      notStarted(journal, thrown),
+    );
+    planned.plan = plan;
+    const reservation = await engine.budgets
+      .reserve(demandOf(plan, journal.runId))
+      .catch((thrown: unknown) => notStarted(journal, thrown));
     try {
       await writeStart(engine, life, plan);
       if (isCurrent(engine, plan)) return { plan, reservation };
     } catch (thrown) {
       await reservation.settle(NOTHING_SPENT);
-      throw thrown;
+      return notStarted(journal, thrown);
     }
     await reservation.settle(NOTHING_SPENT);
     plan = undefined;
   }
-  throw new SallyportError('ERR_TOOL_BUSY', 'The policy keeps changing; try again.', { retryAfterMs: 1000 });
+  const busy = new SallyportError('ERR_TOOL_BUSY', 'The policy keeps changing; try again.', { retryAfterMs: 1000 });
+  return notStarted(journal, busy);
+}
+
+/** The start may have been written before the last look refused it: the record must not claim a process. */
+async function notStarted(journal: Life['journal'], thrown: unknown): Promise<never> {
+  // What the store cannot take now is a wrong time in the record, and no reason to hide why nothing ran.
+  await journal.amend({ startedAt: null }).catch(() => undefined);
+  throw thrown;
 }
 
 async function writeStart(engine: EngineParts, { journal, request }: Life, plan: Plan): Promise<void> {
   const planned = plannedFields(plan, engine.text);
   await engine.audit.append(runEvent('run.started', { ...journal.run(), ...planned, state: 'running' }, request));
-  if (journal.run().state !== 'queued') return;
+  // In a later round the record says what runs now, not what was planned first.
+  if (journal.run().state !== 'queued') return journal.amend(planned);
   const startedAt = new Date(engine.clock.now());
   const queuedMs = Math.max(0, startedAt.getTime() - Date.parse(journal.run().createdAt));
   await journal.start(
@@ -55,8 +72,10 @@ async function writeStart(engine: EngineParts, { journal, request }: Life, plan:
   );
 }
 
-/** What a run has taken of its budgets: nothing when no process ran, and as much as was reserved where nobody knows. */
-export function spentOf(executed: Executed | undefined): BudgetSpent {
-  if (executed?.result === undefined) return NOTHING_SPENT;
-  return { runMs: executed.result.durationMs, ...executed.spent };
+/** What a run has taken of its budgets: nothing only when no process ran, and as much as was reserved where nobody knows. */
+export function spentOf({ timeoutMs }: Plan, executed: Executed | undefined): BudgetSpent {
+  // Attack: a target that makes a parser throw would scan for nothing.
+  if (executed === undefined) return { runMs: timeoutMs };
+  if (!executed.hasRun) return NOTHING_SPENT;
+  return { runMs: executed.patch.durationMs ?? timeoutMs, ...executed.spent };
 }

@@ -68,9 +68,10 @@ async function waitAgain(engine: Engine, left: Unfinished & { readonly job: NonN
   const admitted = awaits ? undefined : engine.gate.admit(run.tool, place);
   const secrets = keepOwned(engine, { tool, runId: run.runId, owner: run.owner });
   const journal = openJournal({ ...engine, runs: engine.store.runs }, left);
+  const planned = { plan: undefined };
   const ended = live(engine, mine, {
     admitted,
-    plan: undefined,
+    planned,
     source: {
       name: run.tool,
       input,
@@ -84,5 +85,5 @@ async function waitAgain(engine: Engine, left: Unfinished & { readonly job: NonN
     job,
     request: { requestId: run.requestId, principal: { id: run.owner } },
   });
-  engine.runs.add(mine, { ended, detach: () => Promise.resolve(), subject: subjectOf(journal, undefined) });
+  engine.runs.add(mine, { ended, detach: () => Promise.resolve(), subject: subjectOf(journal, planned) });
 }

@@ -1,4 +1,4 @@
-import type { RunState } from '../../../schemas/run-record.ts';
+import type { Run, RunState } from '../../../schemas/run-record.ts';
 import type { ErrorCode, SallyportError } from '../errors.ts';
 import { outcomeOf } from './outcome.ts';
 
@@ -24,6 +24,15 @@ export function isFinal(state: RunState): boolean {
 export function step(from: RunState, to: RunState): RunState {
   if (!NEXT[from].includes(to)) throw new Error(`a run cannot go from ${from} to ${to}`);
   return to;
+}
+
+/**
+ * Whether a run ended without anything having run and without anybody having said no: who asks for the same again wants
+ * it to run, not to hear that it did not. A person's denial stays an answer.
+ */
+export function neverRan({ state, startedAt, error }: Pick<Run, 'state' | 'startedAt' | 'error'>): boolean {
+  if (startedAt !== null) return false;
+  return state === 'cancelled' || (state === 'ended_by_policy' && error?.code !== 'ERR_APPROVAL_DENIED');
 }
 
 /** Withdrawn by the caller or the gateway, not refused: nothing is wrong with what was asked. */

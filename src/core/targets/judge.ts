@@ -131,9 +131,10 @@ function judgePorts(rules: Rules, { ports, tell }: Use): Refusal | undefined {
     tell?.('target.ports-denied', () => `none of ${countPorts(ports)} ports is denied`);
     return undefined;
   }
-  const range = denied.from === denied.to ? `port ${denied.from}` : `ports ${denied.from}-${denied.to}`;
+  const isOne = denied.from === denied.to;
+  const range = isOne ? `port ${denied.from}` : `ports ${denied.from}-${denied.to}`;
   return {
-    ...refusal('target.ports-denied', `${range} must not be touched; leave them out`),
+    ...refusal('target.ports-denied', `${range} must not be touched; leave ${isOne ? 'it' : 'them'} out`),
     instead: `the call without ${range}`,
   };
 }

@@ -57,7 +57,7 @@ export function targetPolicyFaults(
 }
 
 /** Makes the policy of one scope. Throws ERR_CONFIG_INVALID with every fault of its configuration. */
-export function createTargetPolicy(options: TargetPolicyOptions): TargetPolicy {
+export function createTargetPolicy(options: TargetPolicyOptions): Required<TargetPolicy> {
   const rules = readRules(options);
   return {
     async pin(claims, limits, { fresh = false, trace } = {}) {
@@ -72,6 +72,7 @@ export function createTargetPolicy(options: TargetPolicyOptions): TargetPolicy {
         asked.flush();
       }
     },
+    recheck: (claims, pinned) => recheckAll(rules, claims, pinned),
   };
 }
 
@@ -244,6 +245,33 @@ function pinReading(
     family: first.family,
     prefix: first.prefix,
   };
+}
+
+/**
+ * The addresses of names are those that were pinned. Attack: whoever serves the zone answers something permitted, or
+ * nothing, while the process goes on with what it was given.
+ */
+function recheckAll(rules: Rules, claims: readonly TargetClaim[], pinned: readonly PinnedTarget[]): void {
+  if (claims.length !== pinned.length) throw mismatch();
+  for (const [index, claim] of claims.entries()) {
+    const target = pinned[index];
+    if (target?.role !== claim.role || target.kind !== claim.kind || target.given !== claim.value) throw mismatch();
+    // A server that was left out is the one that was the operator's first then.
+    const value = claim.kind === 'resolver' ? target.canonical : claim.value;
+    const reading = readClaim(rules, { ...claim, value }, undefined);
+    const { subject } = reading.target;
+    const refusals = [judgeBeforeLookup(rules, reading)];
+    if (subject.is === 'name') {
+      const blocks = readAnswers(subject.name, target.addresses);
+      refusals.push(...blocks.map((block) => named(subject.name, judgeBlock(rules, block, reading.use))));
+    }
+    const refusal = refusals.find((each) => each !== undefined);
+    if (refusal !== undefined) throw refusalError(refusal, claim.role);
+  }
+}
+
+function mismatch(): SallyportError {
+  return new SallyportError('ERR_INTERNAL', 'These targets were not pinned from these claims.');
 }
 
 function named(name: string, refusal: Refusal | undefined): Refusal | undefined {

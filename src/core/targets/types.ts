@@ -85,4 +85,9 @@ export interface TargetPolicy {
     limits: TargetLimits,
     options?: { readonly fresh?: boolean; readonly trace?: RuleTrace },
   ): Promise<PinnedTargets>;
+  /**
+   * Throws ERR_TARGET_* as `pin` does when what was pinned from these claims may not be touched by these rules. Looks no
+   * name up and judges no size. Throws ERR_INTERNAL when they do not belong together. Absent: nothing of it may go on.
+   */
+  recheck?(claims: readonly TargetClaim[], pinned: readonly PinnedTarget[]): void;
 }

@@ -105,8 +105,10 @@ export interface RiskRaise {
 
 /** What one call takes, before it runs. */
 export interface ToolEstimate {
-  /** Packets, requests, queries or guesses, by the kind of tool. */
+  /** Packets, requests, queries or guesses, by the kind of tool: expected. */
   readonly probes: number;
+  /** The most of them that the argv lets a target draw out, never below `probes`: what budgets reserve. Left out where it is `probes`. */
+  readonly mostProbes?: number;
   /** The most that leaves at once, bounded by the argv; Infinity when nothing bounds it. */
   readonly packetsPerSecond: number;
   /** Expected, on a network that answers at once; within a factor of two in the lab. */
@@ -171,7 +173,7 @@ export interface ToolDefinition<I extends TObject = TObject, O extends TSchema =
   readonly degrades?: (input: Static<I>, context: ToolContext) => readonly string[];
   /** Without one nobody knows what a call takes: a limited budget then refuses it. */
   readonly estimate?: (input: Static<I>, pinned: PinnedTargets, context: ToolContext) => ToolEstimate;
-  /** Pure; whole or partial results. What it leaves out counts as estimated. */
+  /** Pure; whole or partial results. What it leaves out counts as reserved. */
   readonly spent?: (facts: RunFacts<Static<I>, Static<O>>) => ToolSpent;
   readonly grammar: ArgvGrammar;
   readonly argv: (input: Static<I>, pinned: PinnedTargets, context: ToolContext) => readonly string[];

@@ -7,9 +7,9 @@ import type { ToolEstimate, ToolSpent } from '../../core/tool/definition.ts';
 const MOST_QUERIES = 4;
 const DURATION_MS = 50;
 
-/** One question is one query; `packetsPerSecond` is what a server can make of it. */
+/** One question is one query; a server can make more of it, all in one second. */
 export function estimateDig(): ToolEstimate {
-  return { probes: 1, packetsPerSecond: MOST_QUERIES, durationMs: DURATION_MS };
+  return { probes: 1, mostProbes: MOST_QUERIES, packetsPerSecond: MOST_QUERIES, durationMs: DURATION_MS };
 }
 
 /** Two queries where an answer by UDP was too long and was fetched again by TCP; nothing when no answer was read to its end. */

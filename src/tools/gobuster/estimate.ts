@@ -18,11 +18,13 @@ interface ModeFacts {
   readonly expected: number;
   /** dns: the Go resolver asks for A and AAAA, each up to four times when it gets SERVFAIL, each again by TCP when cut. */
   readonly most: number;
+  /** dir: Go sends a request again when a connection that was used before breaks, once for each such connection. */
+  readonly mostInAll: number;
 }
 
 const MODES: Readonly<Record<GobusterLoad['mode'], ModeFacts>> = {
-  dir: { checks: 2, expected: 1, most: 1 },
-  dns: { checks: 4, expected: 2, most: 16 },
+  dir: { checks: 2, expected: 1, most: 1, mostInAll: 2 },
+  dns: { checks: 4, expected: 2, most: 16, mostInAll: 16 },
 };
 
 const START_MS = 20;
@@ -35,12 +37,13 @@ const MOST_TURNS_PER_SECOND = 10_000;
 /** Words × (1 + extensions) and the checks before them; the rate is what the pauses of the threads leave. */
 export function estimateGobuster(load: GobusterLoad): ToolEstimate {
   const { mode, threads, delayMs } = load;
-  const { checks, expected, most } = MODES[mode];
+  const { checks, expected, most, mostInAll } = MODES[mode];
   const turns = turnsOf(load);
   const perThread = delayMs === 0 ? MOST_TURNS_PER_SECOND : Math.ceil(1000 / delayMs);
   const turnMs = Math.max(TURN_MS / threads, SHARED_TURN_MS) * expected;
   return {
     probes: checks + turns * expected,
+    mostProbes: (checks / expected + turns) * mostInAll,
     // In any one second: all threads begin at once, right after the checks. Not of a web server that breaks connections:
     // gobuster 3.5 does not pause after a request without an answer, and goes through the words as fast as they fail.
     packetsPerSecond: (checks / expected) * most + threads * perThread * most,

@@ -13,7 +13,7 @@ interface Rated {
   readonly rate: number;
 }
 
-/** Addresses × ports, at exactly the rate of the argv, resets included. */
+/** Addresses × ports and never more (masscan repeats nothing unasked), at exactly the rate of the argv, resets included. */
 export function estimateMasscan({ rate }: Rated, pinned: PinnedTargets): ToolEstimate {
   const probes = Number(pinned.size.probes);
   const packets = PACKETS_PER_ANSWERED_PROBE * probes;

@@ -3,6 +3,7 @@ import type { PinnedTargets } from '../../core/targets/types.ts';
 import type { RunFacts, ToolContext, ToolEstimate, ToolSpent } from '../../core/tool/definition.ts';
 import { isRaw } from './argv.ts';
 import { DEFAULT_RATE, type NmapInput, portsOf } from './input.ts';
+import { MOST_PAYLOADS, mostOfOpenPort, mostOfScan, mostOfSystems, TRIES, withPings } from './most-probes.ts';
 import type { NmapHost, NmapResult } from './output.ts';
 
 /** How much there is to scan. */
@@ -23,8 +24,6 @@ interface Phase {
 }
 
 const START_S = 0.1;
-/** `--max-retries 2`. */
-const TRIES = 3;
 /** `-T2`: `--scan-delay 400ms` of each host. */
 const POLITE_S = 0.4;
 /** Services asked at once by `-T2`, `-T3`, `-T4`; `--max-rate` does not hold there, nor for scripts. */
@@ -44,7 +43,7 @@ const OS_S = 8;
 const OS_PER_SECOND = 30;
 const SILENT_HOSTS_S = 1.3;
 
-/** Ports × hosts at `--max-rate`, and what is asked of the ports that are open. A silent port is asked three times. */
+/** Ports × hosts at `--max-rate`, and what is asked of the ports that are open on a usual host; at most what targets can draw out. */
 export function estimateNmap(input: NmapInput, pinned: PinnedTargets, context: ToolContext): ToolEstimate {
   const size = sizeOf(input, pinned);
   const phases = [
@@ -58,32 +57,51 @@ export function estimateNmap(input: NmapInput, pinned: PinnedTargets, context: T
   // nmap gives a host up after its time, so that hosts which are scanned together cost no more than that together.
   const mostS = Math.ceil(size.hosts / size.group) * input.hostTimeoutS;
   const seconds = START_S + Math.min(mostS, sum(phases.map((phase) => phase.seconds)));
+  const probes = sum(phases.map((phase) => phase.probes));
+  const packetsPerSecond = Math.ceil(Math.max(...phases.map((phase) => phase.packetsPerSecond)));
+  const most = mostOfScan(input, { ...size, raw: isRaw(input, context) });
   return {
-    probes: sum(phases.map(({ probes }) => probes)),
-    packetsPerSecond: Math.ceil(Math.max(...phases.map(({ packetsPerSecond }) => packetsPerSecond))),
+    probes,
+    mostProbes: Math.max(probes, Math.min(most, mostInTime(input, packetsPerSecond, context))),
+    packetsPerSecond,
     durationMs: Math.ceil(seconds * 1000),
   };
 }
 
+/** No scan sends more than its rate over its whole time, however much there is to ask. */
+function mostInTime({ scan }: NmapInput, packetsPerSecond: number, { timeoutMs }: ToolContext): number {
+  // --max-rate counts all payloads of a UDP port as one.
+  return packetsPerSecond * (scan === 'udp' ? MOST_PAYLOADS : 1) * (Math.ceil(timeoutMs / 1000) + 1);
+}
+
 /**
- * What a whole scan has sent: a silent port counts with every try that the argv allows. Left out where versions or
- * scripts met an open port, or ports were asked by UDP: nmap does not say what that took.
+ * The most that a whole scan can have sent: a silent port counts with every try that the argv allows, an open one with
+ * all that versions and scripts may take there. Left out where closed ports are asked as often as silent ones (UDP), and
+ * where nmap does not say who was silent (ping).
  */
-export function spentByNmap({ input, pinned, result, complete }: RunFacts<NmapInput, NmapResult>): ToolSpent {
-  const isDeep = input.version !== 'off' || input.scripts.length > 0;
-  const isUntold = input.os || input.scan === 'udp' || input.scan === 'ping' || (isDeep && result.stats.openPorts > 0);
-  if (!complete || isUntold) return {};
-  return { probes: sizeOf(input, pinned).hosts + sum(result.hosts.map(portProbes)) };
+export function spentByNmap(facts: RunFacts<NmapInput, NmapResult>): ToolSpent {
+  const { input, pinned, context, result, complete } = facts;
+  if (!complete || input.scan === 'udp' || input.scan === 'ping') return {};
+  const { hosts } = sizeOf(input, pinned);
+  const silent = sum(result.hosts.map(silentPorts));
+  const asked = sum(result.hosts.map(countedPorts)) + (TRIES - 1) * silent;
+  const before = isRaw(input, context) ? hosts * TRIES : 0;
+  const systems = input.os && context.raw ? mostOfSystems(hosts) : 0;
+  const deep = result.stats.openPorts * mostOfOpenPort(input);
+  return { probes: before + (silent === 0 ? asked : withPings(asked)) + deep + systems };
 }
 
-function portProbes({ ports, otherPorts }: NmapHost): number {
-  return (
-    sum(ports.map(({ state }) => triesOf(state))) + sum(otherPorts.map(({ state, count }) => count * triesOf(state)))
-  );
+function countedPorts({ ports, otherPorts }: NmapHost): number {
+  return ports.length + sum(otherPorts.map(({ count }) => count));
 }
 
-function triesOf(state: string): number {
-  return state.includes('filtered') ? TRIES : 1;
+function silentPorts({ ports, otherPorts }: NmapHost): number {
+  const listed = ports.filter(({ state }) => isSilent(state)).length;
+  return listed + sum(otherPorts.map(({ state, count }) => (isSilent(state) ? count : 0)));
+}
+
+function isSilent(state: string): boolean {
+  return state.includes('filtered');
 }
 
 function sizeOf(input: NmapInput, pinned: PinnedTargets): Size {

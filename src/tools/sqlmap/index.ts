@@ -2,7 +2,7 @@ import { SallyportError } from '../../core/errors.ts';
 import type { PinnedTargets } from '../../core/targets/types.ts';
 import { hostHeader, pinnedUrl, urlOfParts } from '../../core/targets/url-text.ts';
 import { defineTool } from '../../core/tool/definition.ts';
-import { estimateSqlmap } from './estimate.ts';
+import { estimateSqlmap, spentBySqlmap } from './estimate.ts';
 import { coverageOfSqlmap, draftsOfSqlmap, injectionDraft } from './findings.ts';
 import { ACTIONS, checkSqlmap, type SqlmapInput, SqlmapInputSchema } from './input.ts';
 import { parseSqlmap } from './parser.ts';
@@ -35,6 +35,7 @@ export default defineTool({
   check: checkSqlmap,
   targets: (input) => [{ role: 'url', kind: 'url', value: urlOfParts(input.url) }],
   estimate: estimateSqlmap,
+  spent: spentBySqlmap,
   grammar: {
     prefix: PYTHON,
     // Whole words only: sqlmap takes any unambiguous prefix of its options ("--ev" runs Python).

@@ -36,7 +36,8 @@ export const BOB = key('key_bob', 'bob');
 export interface Rig {
   readonly approvals: Approvals;
   readonly store: Store;
-  readonly clock: { wall: number; steady: number };
+  /** `newest`: the newest time that is known from elsewhere. */
+  readonly clock: { wall: number; steady: number; newest: number };
   readonly audited: AuditEvent[];
   readonly told: ApprovalMessage[];
   readonly keys: Map<string, Principal>;
@@ -101,7 +102,7 @@ export async function openDesk(t: TestContext, approvals?: EngagementDocument['a
     await store.close();
     rmSync(dataDir, { recursive: true, force: true });
   });
-  const clock = { wall: START, steady: 0 };
+  const clock = { wall: START, steady: 0, newest: 0 };
   const audited: AuditEvent[] = [];
   const told: ApprovalMessage[] = [];
   const announced = new EventEmitter();
@@ -149,6 +150,7 @@ export async function openDesk(t: TestContext, approvals?: EngagementDocument['a
         observe: () => undefined,
       },
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      notBefore: () => clock.newest,
       lookMs: 2,
     });
   let desk = make();

@@ -4,6 +4,7 @@ import { SallyportError } from '../../../src/core/errors.ts';
 import { ALICE, BOB, codeOf, openDesk, saying, waiting } from './rig.ts';
 
 const HOUR = 3_600_000;
+const MINUTE = 60_000;
 
 test('people are told after the audit has the request, and nothing runs when it cannot be written', async (t) => {
   const rig = await openDesk(t);
@@ -65,6 +66,48 @@ test('a clock that is set back over a restart ends the request instead of length
   const rig = await openDesk(t);
   const run = await rig.ask();
   rig.clock.wall -= 24 * HOUR;
+  assert.equal(await waiting(rig.restart(), run).end, 'ERR_APPROVAL_EXPIRED');
+});
+
+test('a clock that is set back over a restart by what a request has waited does not begin its time anew', async (t) => {
+  const rig = await openDesk(t);
+  const { run, runId } = await rig.start();
+  rig.clock.newest = rig.clock.wall + 55 * MINUTE;
+  // The wall clock says again what it said when the run was asked for.
+  const again = waiting(rig.restart(), run);
+  await rig.heard(runId);
+  rig.clock.wall += 5 * MINUTE - 1;
+  rig.clock.steady += 5 * MINUTE - 1;
+  assert.equal((await rig.approvals.get(ALICE, runId)).state, 'pending');
+  rig.clock.wall += 1;
+  rig.clock.steady += 1;
+  assert.equal(await codeOf(rig.approvals.decide(ALICE, runId, saying('approved'))), 'ERR_APPROVAL_OVER');
+  assert.equal(await again.end, 'ERR_APPROVAL_EXPIRED');
+  const requested = rig.audited.filter(({ type }) => type === 'approval.requested');
+  assert.deepEqual(
+    requested.map(({ data }) => data?.['isResumed']),
+    [false, true],
+  );
+});
+
+test('a clock that was ahead once ends what was asked for before, and nothing that is asked for since', async (t) => {
+  const rig = await openDesk(t);
+  const run = await rig.ask();
+  rig.clock.newest = rig.clock.wall + 10 * HOUR;
+  assert.equal(await waiting(rig.restart(), run).end, 'ERR_APPROVAL_EXPIRED');
+  const since = await rig.start();
+  rig.clock.wall += HOUR - 1;
+  rig.clock.steady += HOUR - 1;
+  assert.equal((await rig.approvals.get(ALICE, since.runId)).state, 'pending');
+  await rig.approvals.decide(ALICE, since.runId, saying('approved'));
+  assert.equal(await since.end, 'consented');
+});
+
+test('while nobody knows what waited before, time is counted by the later clock', async (t) => {
+  const rig = await openDesk(t);
+  const { run } = await rig.start();
+  rig.clock.newest = rig.clock.wall + HOUR;
+  t.mock.method(rig.store.approvals, 'pending', async () => Promise.reject(new Error('no')));
   assert.equal(await waiting(rig.restart(), run).end, 'ERR_APPROVAL_EXPIRED');
 });
 

@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { createPublicKey } from 'node:crypto';
 import { createAnchors } from '../../../src/core/audit/anchors.ts';
 import { type AuditParts, createAudit } from '../../../src/core/audit/audit.ts';
-import type { Anchor, Audit, AuditFile, AuditStore } from '../../../src/core/audit/types.ts';
+import type { Anchor, Audit, AuditFile, AuditStore, OpenedAudit } from '../../../src/core/audit/types.ts';
 import { verifyAudit } from '../../../src/core/audit/verify.ts';
 import type { AuditReport } from '../../../src/core/audit/verify-types.ts';
 import { systemClock } from '../../../src/core/clock.ts';
@@ -28,7 +28,7 @@ export interface Place extends Seen {
   readonly paths: ReturnType<typeof auditPaths>;
   readonly store: Store;
   readonly file: AuditFile;
-  readonly open: (changes?: Partial<AuditParts> & { readonly outside?: readonly Anchor[] }) => Promise<Audit>;
+  readonly open: (changes?: Partial<AuditParts> & { readonly outside?: readonly Anchor[] }) => Promise<OpenedAudit>;
   readonly verify: () => Promise<AuditReport>;
 }
 

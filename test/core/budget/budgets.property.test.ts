@@ -162,7 +162,7 @@ class Pair {
 
 test('whatever comes in whatever order, no limit is ever exceeded and nothing is refused for which there is room', async (t) => {
   const property = fc.asyncProperty(fc.array(command, { maxLength: 40 }), async (commands) => {
-    const pair = new Pair(await makeBudgets());
+    const pair = new Pair(await makeBudgets(undefined, undefined, ENGAGEMENTS));
     for (const each of commands) await pair.run(each);
     await endsFree(pair);
   });

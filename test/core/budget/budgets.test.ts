@@ -276,8 +276,10 @@ test('what is left is told and measured after each change, also when time has pa
     { budget: 'runMinutes', limit: 4, used: 1, left: 3 },
     { budget: 'perTarget.probesPerHour', limit: 200, used: 50, left: 150 },
   ]);
+  await budgets.upkeep();
   assert.equal(gauges.get('acme probesPerHour'), 0.75);
   await run.settle({ runMs: 0 });
+  await budgets.upkeep();
   assert.equal(gauges.get('acme runMinutes'), 1);
   clock.advance(HOUR);
   await budgets.upkeep();

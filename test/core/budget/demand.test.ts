@@ -61,6 +61,15 @@ test('every role may see all of it, and a domain is not contacted', () => {
   assert.deepEqual(targetsOf(domain), []);
 });
 
+test('what targets can draw out is demanded, of the engagement and of each address, not what is expected', () => {
+  const list = [{ addresses: ['10.0.0.0'], prefix: 31, addressCount: 2n }];
+  const { probes, targets } = demandOf(planOf(list, { mostProbes: 3001 }), 'run_1');
+  assert.equal(probes, 3001);
+  assert.deepEqual(targets, [loadOf('10.0.0.0/31', 1501, 50)]);
+  // A tool whose worst case is a mistake is not worth less than what it expects.
+  assert.equal(demandOf(planOf(list, { mostProbes: 7 }), 'run_1').probes, 1000);
+});
+
 test('what nobody can estimate stays unknown at each address', () => {
   const unknown = Number.POSITIVE_INFINITY;
   const plan = planOf([{ addresses: ['10.0.0.0'], prefix: 24, addressCount: 256n }], {

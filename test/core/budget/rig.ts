@@ -7,6 +7,7 @@ import type {
   BudgetStore,
   DurableBudgets,
   StoredReservation,
+  StoredRunTime,
   TargetLoad,
 } from '../../../src/core/budget/types.ts';
 import type { Clock } from '../../../src/core/clock.ts';
@@ -64,10 +65,16 @@ export function testStore(): TestStore {
     delay: 0,
     put: async (row) => write(() => void rows.set(row.id, row)),
     drop: async (id) => write(() => void rows.delete(id)),
-    load: async (since) => {
+    load: async (since, byTarget) => {
       const isRecent = ({ settledAt }: StoredReservation) => settledAt === undefined || settledAt >= since;
       const recent = [...rows.values()].filter(isRecent);
-      return { recent, earlier: [...folded.values(), ...[...rows.values()].filter((row) => !isRecent(row))] };
+      const earlier = [...folded.values(), ...[...rows.values()].filter((row) => !isRecent(row))];
+      const told = ({ engagement, targets, runMs }: StoredRunTime) => ({
+        engagement,
+        targets: byTarget.includes(engagement) ? targets : '[]',
+        runMs,
+      });
+      return { recent, earlier: earlier.map(told) };
     },
     fold: async (before) => {
       for (const { id, engagement, settledAt, targets, runMs } of rows.values()) {
@@ -132,21 +139,30 @@ export interface BudgetRig {
   readonly store: TestStore;
   /** The newest value by engagement and budget. */
   readonly gauges: Map<string, number>;
+  /** Every measurement that was made. */
+  readonly measured: string[];
   readonly logged: string[];
   /** Another life on the same store. */
-  again(): Promise<BudgetRig>;
+  again(engagements?: readonly Engagement[]): Promise<BudgetRig>;
 }
 
-export async function makeBudgets(store = testStore(), clock = testClock()): Promise<BudgetRig> {
+export async function makeBudgets(
+  store = testStore(),
+  clock = testClock(),
+  engagements: readonly Engagement[] = [],
+): Promise<BudgetRig> {
   const gauges = new Map<string, number>();
+  const measured: string[] = [];
   const logged: string[] = [];
   const note = (event: string) => void logged.push(event);
   const budgets = createBudgets({
     store,
+    engagements: () => engagements,
     clock,
     recorder: {
       gauge: (_name, labels, value) => {
         const { engagement = '', budget = '' } = labels as Record<string, string>;
+        measured.push(budget);
         gauges.set(`${engagement} ${budget}`, value);
       },
     },
@@ -155,7 +171,7 @@ export async function makeBudgets(store = testStore(), clock = testClock()): Pro
     retryMs: 2 ** 30,
   });
   await budgets.load();
-  return { budgets, clock, store, gauges, logged, again: async () => makeBudgets(store, clock) };
+  return { budgets, clock, store, gauges, measured, logged, again: async (those = engagements) => makeBudgets(store, clock, those) };
 }
 
 /** What a refusal by a budget says. */

@@ -140,9 +140,18 @@ test('the trace names each rule of time that was asked, up to the one that refus
       'engagement.revoked passed',
       'engagement.until passed',
       'engagement.from passed',
+      'engagement.blackout passed',
       'engagement.weekly failed',
     ],
   );
+});
+
+test('a rule of time that the engagement does not have was asked too, and passes as none', async () => {
+  const { engagements } = await open({ files: files(sample({ window: {} })) });
+  const trace = createTrace();
+  engagements.requireOpen(engagements.choose(key('agent-red'), undefined), trace);
+  const data = new Map(trace.entries.map(({ rule, datum }) => [rule, datum]));
+  for (const rule of ['until', 'from', 'blackout', 'weekly']) assert.equal(data.get(`engagement.${rule}`), 'none');
 });
 
 test('a shortened window and a removal hold for what was planned under the version before', async () => {

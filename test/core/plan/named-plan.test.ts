@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { notOpen } from '../../../src/core/engagement/choose.ts';
 import { SallyportError } from '../../../src/core/errors.ts';
+import { HOUR, makeBudgets } from '../budget/rig.ts';
 import { alice, bob, planningWorld } from './rig.ts';
 
 const IN = { target: '10.0.0.1', password: 'hunter2' };
@@ -65,6 +67,52 @@ describe('a plan that is run by its id', () => {
     const planId = (await plan(IN)).planId ?? '';
     standing.version = 'bbbbbbbbbbbbbbbb';
     assert.equal((await thrownBy(start({ input: undefined, run: { planId } }))).code, 'ERR_PLAN_ENGAGEMENT_CHANGED');
+  });
+
+  it('is refused when its tool was exchanged for another version, before a process starts', async (t) => {
+    const { plan, start, registry, commands } = await planningWorld(t);
+    const planId = (await plan(IN)).planId ?? '';
+    const available = { available: true, path: '/usr/bin/echo', version: '9', probedAt: 1 } as const;
+    registry.setAvailability('echo', { ...available, version: '10' });
+    const thrown = await thrownBy(start({ input: undefined, run: { planId } }));
+    assert.equal(thrown.code, 'ERR_PLAN_CHANGED');
+    assert.deepEqual(thrown.details?.['changed'], ['tool']);
+    assert.equal(commands.length, 0);
+    registry.setAvailability('echo', available);
+    await (await start({ input: undefined, run: { planId } })).ended;
+    assert.equal(commands.length, 1);
+  });
+
+  it('permits nothing by itself: a window that closed refuses it, and it can be run when it is open again', async (t) => {
+    let isOpen = true;
+    const requireOpen = () => {
+      if (!isOpen) throw notOpen('acme', { state: 'closed', rule: 'engagement.weekly', opensAt: 5000 }, 1000);
+    };
+    const { plan, start, commands } = await planningWorld(t, { engagements: { requireOpen } });
+    const run = { input: undefined, run: { planId: (await plan(IN)).planId ?? '' } };
+    isOpen = false;
+    const thrown = await thrownBy(start(run));
+    assert.deepEqual([thrown.code, thrown.details?.['rule']], ['ERR_ENGAGEMENT_NOT_OPEN', 'engagement.weekly']);
+    assert.equal(commands.length, 0);
+    isOpen = true;
+    await (await start(run)).ended;
+    assert.equal(commands.length, 1);
+  });
+
+  it('holds no budget: one that was spent meanwhile refuses it, and it can be run when there is room again', async (t) => {
+    const { budgets, clock } = await makeBudgets();
+    const engagement = { budgets: { probesPerHour: 1 } };
+    const { plan, start, commands } = await planningWorld(t, { budgets, engagement });
+    const runs = [];
+    for (let at = 0; at < 2; at += 1) runs.push({ input: undefined, run: { planId: (await plan(IN)).planId ?? '' } });
+    const [first, second] = runs;
+    await (await start(first)).ended;
+    const thrown = await thrownBy(start(second));
+    assert.deepEqual([thrown.code, thrown.details?.['rule']], ['ERR_BUDGET_EXHAUSTED', 'budget.probes-per-hour']);
+    assert.equal(commands.length, 1, 'no process started');
+    clock.advance(HOUR);
+    await (await start(second)).ended;
+    assert.equal((await thrownBy(start(second))).code, 'ERR_PLAN_USED');
   });
 
   it('expires, and its input is gone from then on', async (t) => {

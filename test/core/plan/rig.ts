@@ -81,7 +81,7 @@ export interface World {
   readonly engagement?: Partial<Engagement['document']>;
   readonly sources?: Partial<PlanSources>;
   readonly engagements?: Partial<PlanSources['engagements']>;
-  readonly budgets?: PlannerParts['budgets'];
+  readonly budgets?: Partial<ReturnType<typeof openGuards>['budgets']>;
   readonly planner?: Partial<PlannerParts>;
   readonly ttlMs?: number;
   readonly tool?: AnyTool;

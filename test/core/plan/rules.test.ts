@@ -68,6 +68,36 @@ describe('the closed list of rules', () => {
   });
 });
 
+it('the trace stands in the order of the list, however it was asked: what passed, the refusal, what was not reached', async (t) => {
+  const { plan } = await planningWorld(t, { names: { 'db.lab.internal': ['10.0.0.5', '10.0.0.6'] } });
+  const orderOf = (rules: readonly TraceEntry[], outcome: TraceEntry['outcome']) =>
+    rules.filter((entry) => entry.outcome === outcome).map(({ rule }) => PLAN_RULES.indexOf(rule));
+  for (const input of [
+    { target: 'db.lab.internal', ports: '22,80', server: '10.0.0.53' },
+    { target: '10.0.0.1', loud: true },
+    { target: 'gone.lab.internal' },
+    { target: '10.99.0.1' },
+  ]) {
+    const { rules } = await plan(input);
+    const shown = rules.map(({ outcome }) => outcome);
+    assert.deepEqual(
+      shown,
+      shown.toSorted((one, other) => PLACES.indexOf(one) - PLACES.indexOf(other)),
+    );
+    for (const outcome of PLACES) {
+      const places = orderOf(rules, outcome);
+      assert.ok(places.length > 0 || outcome !== 'passed');
+      assert.deepEqual(
+        places,
+        places.toSorted((one, other) => one - other),
+        JSON.stringify(input),
+      );
+    }
+  }
+});
+
+const PLACES: readonly TraceEntry['outcome'][] = ['passed', 'failed', 'not_reached'];
+
 it('whatever was asked, the trace is whole and ends with the refusal', () => {
   const entry = fc.record({
     rule: fc.oneof(fc.constantFrom(...PLAN_RULES), fc.constant('new.rule')),

@@ -32,6 +32,22 @@ const world = fc.record({
   timeoutMs: optional(fc.constantFrom(1000, 15_000)),
 });
 
+/** What the last lines want to have seen, whatever was drawn. */
+const bare = { ports: undefined, server: undefined, loud: undefined, password: undefined };
+const open = { closed: '', timeoutMs: undefined } as const;
+type Drawn<A> = A extends fc.Arbitrary<infer T> ? T : never;
+const EXAMPLES: [Drawn<typeof call>, Drawn<typeof world>][] = [
+  [{ ...bare, target: '10.0.0.1' }, open],
+  [{ ...bare, target: '10.0.0.1', password: '-x' }, open],
+  [{ ...bare, target: 'out.example.com' }, open],
+  [{ ...bare, target: '10.0.0.0.1' }, open],
+  [
+    { ...bare, target: '10.0.0.1' },
+    { ...open, closed: 'killed' },
+  ],
+  [{ ...bare, target: '10.0.0.1', loud: true }, open],
+];
+
 it('a plan is refused exactly when a run of the same call is, with the same code, rule, message and field', async (t) => {
   const now = { closed: '' };
   const refuse = (when: string, error: SallyportError) => {
@@ -78,7 +94,7 @@ it('a plan is refused exactly when a run of the same call is, with the same code
       assert.deepEqual(planned, ran);
       seen.add(String(planned[1] ?? planned[0]));
     }),
-    { numRuns: 250 },
+    { numRuns: 250, examples: EXAMPLES },
   );
   for (const rule of ['allowed', 'ERR_INPUT_INVALID', 'target.scope', 'target.spelling', 'kill.switch', 'risk.option'])
     assert.ok(seen.has(rule), `${rule} was among the cases`);

@@ -2,18 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../execution/harness.ts';
 import { policyUnderTest } from '../targets/policy-under-test.ts';
-import { watchRig } from './rig.ts';
+import type { PortRange } from '../../../src/core/targets/types.ts';
+import { keyOf, watchRig } from './rig.ts';
 
-const pinned = async (...values: string[]) => {
+/** What a run knows of its targets after it was planned. */
+const planned = async (value: string, ports: readonly PortRange[] = []) => {
   const { policy } = policyUnderTest({}, NAMES);
-  const claims = values.map((value) => ({ role: 'target', kind: 'host-or-network' as const, value }));
-  return policy.pin(claims, { maxAddresses: 1e9, maxPorts: 1 });
+  const claims = [{ role: 'target', kind: 'host-or-network' as const, value, ports }];
+  return { claims, pinned: await policy.pin(claims, { maxAddresses: 1e9, maxPorts: 100 }) };
 };
 const NAMES = { 'www.lab.internal': ['10.1.2.3'] };
 
 test('a run under an open engagement goes on', async (t) => {
   const { watch, runs } = watchRig(t);
-  runs.add('one', { pinned: await pinned('10.1.2.3') });
+  runs.add('one', await planned('10.1.2.3'));
   await watch.look();
   assert.deepEqual(runs.codes(), { one: undefined });
 });
@@ -76,7 +78,7 @@ test('a closing time is not waited for by the interval', async (t) => {
     engagements: rig.permissions.list,
     killSwitch: { check: () => void live.now() },
     runs: rig.runs,
-    asker: async () => undefined,
+    asker: async (id) => rig.askers.get(id),
     clock: live,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     intervalMs: 3_600_000,
@@ -88,9 +90,9 @@ test('a closing time is not waited for by the interval', async (t) => {
 
 test('a narrower scope ends the runs whose addresses left it, and only those', async (t) => {
   const { watch, runs, permissions } = watchRig(t);
-  runs.add('in', { pinned: await pinned('10.20.0.0/16') });
-  runs.add('out', { pinned: await pinned('10.99.0.1') });
-  runs.add('named', { pinned: await pinned('www.lab.internal') });
+  runs.add('in', await planned('10.20.0.0/16'));
+  runs.add('out', await planned('10.99.0.1'));
+  runs.add('named', await planned('www.lab.internal'));
   runs.add('unplanned');
   permissions.put({}, policyUnderTest({ scope: { allow: ['10.20.0.0/16'], deny: [] } }).policy);
   await watch.look();
@@ -104,7 +106,7 @@ test('a narrower scope ends the runs whose addresses left it, and only those', a
 
 test('what the configuration denies to everybody since ends runs too', async (t) => {
   const { watch, runs, permissions } = watchRig(t);
-  runs.add('one', { pinned: await pinned('10.1.2.3') });
+  runs.add('one', await planned('10.1.2.3'));
   permissions.exchangePolicy(policyUnderTest({ ownAddresses: ['10.1.2.3'] }).policy);
   await watch.look();
   assert.match(String(runs.codes()['one']), /^ERR_TARGET_/);
@@ -112,7 +114,7 @@ test('what the configuration denies to everybody since ends runs too', async (t)
 
 test('what was pinned is judged, whatever its name answers today', async (t) => {
   const { watch, runs, permissions } = watchRig(t);
-  runs.add('one', { pinned: await pinned('www.lab.internal') });
+  runs.add('one', await planned('www.lab.internal'));
   const scope = { allow: ['10.9.0.0/16', '*.lab.internal'], deny: ['10.1.0.0/16'] };
   permissions.put({}, policyUnderTest({ scope }, { 'www.lab.internal': ['10.9.9.9'] }).policy);
   await watch.look();
@@ -121,9 +123,7 @@ test('what was pinned is judged, whatever its name answers today', async (t) => 
 
 test('ports that were denied since end a run whose claims are known', async (t) => {
   const { watch, runs, permissions } = watchRig(t);
-  const claims = [{ role: 'target', kind: 'host', value: '10.1.2.3', ports: [{ from: 500, to: 510 }] }];
-  const subject = { pinned: await pinned('10.1.2.3'), claims };
-  runs.add('one', subject as Parameters<typeof runs.add>[1]);
+  runs.add('one', await planned('10.1.2.3', [{ from: 500, to: 510 }]));
   permissions.put({}, policyUnderTest({ denyPorts: ['502'] }).policy);
   await watch.look();
   assert.equal(runs.all[0]?.why?.details?.['rule'], 'target.ports-denied');
@@ -131,7 +131,7 @@ test('ports that were denied since end a run whose claims are known', async (t) 
 
 test('who was taken out of an engagement loses the runs of it', async (t) => {
   const { watch, runs, permissions, askers } = watchRig(t);
-  askers.set('key_bob', { id: 'key_bob', name: 'bob' });
+  askers.set('key_bob', keyOf('bob'));
   permissions.put({ principals: ['agent', 'bob'] });
   await watch.look();
   runs.add('agent');
@@ -141,18 +141,96 @@ test('who was taken out of an engagement loses the runs of it', async (t) => {
   assert.deepEqual(runs.codes(), { agent: 'ERR_ENGAGEMENT_REVOKED', bob: undefined });
 });
 
-test('a scope is not resolved again while nothing changes', async (t) => {
+test('no name is looked up for a run that goes on, whatever changes', async (t) => {
   const { watch, runs, permissions } = watchRig(t);
-  const { policy, asked } = policyUnderTest({}, NAMES);
+  runs.add('one', await planned('www.lab.internal'));
+  const { policy, asked } = policyUnderTest();
   permissions.put({}, policy);
+  permissions.put({}, policyUnderTest().policy, 'other');
   await watch.look();
-  runs.add('one', { pinned: await pinned('www.lab.internal') });
-  for (let look = 0; look < 3; look += 1) await watch.look();
   assert.deepEqual(asked, []);
-  permissions.put({ title: 'another' }, policy);
-  await watch.look();
-  assert.deepEqual(asked, ['www.lab.internal']);
   assert.deepEqual(runs.codes(), { one: undefined });
+});
+
+test('targets are judged once by each policy of their own engagement, and by no change of another one', async (t) => {
+  const { watch, runs, permissions } = watchRig(t);
+  let judged = 0;
+  const counting = () => {
+    const { policy } = policyUnderTest();
+    return {
+      ...policy,
+      recheck: (...given: Parameters<typeof policy.recheck>) => {
+        judged += 1;
+        policy.recheck(...given);
+      },
+    };
+  };
+  permissions.put({}, counting());
+  runs.add('one', await planned('10.1.2.3'));
+  for (let look = 0; look < 3; look += 1) await watch.look();
+  permissions.put({}, policyUnderTest().policy, 'other');
+  await watch.look();
+  assert.equal(judged, 1);
+  permissions.put({ title: 'another' }, counting());
+  await watch.look();
+  assert.equal(judged, 2);
+  assert.deepEqual(runs.codes(), { one: undefined });
+});
+
+test('a run that was planned again is judged by its new targets, though nothing else changed since', async (t) => {
+  const { watch, runs, permissions } = watchRig(t);
+  permissions.put({}, policyUnderTest({ scope: { allow: ['10.1.0.0/16'], deny: [] } }).policy);
+  const run = runs.add('one', await planned('10.1.2.3'));
+  await watch.look();
+  assert.equal(runs.codes()['one'], undefined);
+  Object.assign(run.subject, await planned('10.2.2.2'));
+  await watch.look();
+  assert.equal(runs.codes()['one'], 'ERR_TARGET_OUT_OF_SCOPE');
+});
+
+test('a run ends when the key of its owner is gone, or may run nothing any more', async (t) => {
+  const { watch, runs, permissions, askers } = watchRig(t);
+  for (const name of ['bob', 'eve']) askers.set(`key_${name}`, keyOf(name));
+  permissions.put({ principals: ['agent', 'bob', 'eve'] });
+  for (const name of ['agent', 'bob', 'eve']) runs.add(name, { owner: `key_${name}` });
+  await watch.look();
+  assert.deepEqual(runs.codes(), { agent: undefined, bob: undefined, eve: undefined });
+  askers.delete('key_bob');
+  askers.set('key_eve', { ...keyOf('eve'), scopes: new Set(['runs:read']) });
+  await watch.look();
+  assert.deepEqual(runs.codes(), { agent: undefined, bob: 'ERR_AUTH_FORBIDDEN', eve: 'ERR_AUTH_FORBIDDEN' });
+});
+
+test('keys that cannot be read end nothing; it is logged once, and they are asked for again', async (t) => {
+  const { watch, runs, askers, keys, logged } = watchRig(t);
+  runs.add('one');
+  askers.clear();
+  keys.fault = new Error('disk I/O error');
+  for (let look = 0; look < 3; look += 1) await watch.look();
+  assert.deepEqual([runs.codes()['one'], logged], [undefined, ['store.failed']]);
+  delete keys.fault;
+  await watch.look();
+  assert.equal(runs.codes()['one'], 'ERR_AUTH_FORBIDDEN');
+});
+
+test('each owner is asked for once in a look, however many runs are theirs', async (t) => {
+  const { watch, runs, askers, keys } = watchRig(t);
+  askers.set('key_bob', keyOf('bob'));
+  for (let run = 0; run < 10; run += 1) runs.add(`r${run}`, { owner: run % 2 === 0 ? 'key_agent' : 'key_bob' });
+  await watch.look();
+  assert.equal(keys.asked, 2);
+});
+
+test('a key that nobody can tell about for long holds up the end of no other run', async (t) => {
+  const { watch, runs, permissions, askers } = watchRig(t);
+  runs.add('one');
+  runs.add('bob', { owner: 'key_bob' });
+  runs.add('narrowed', { tool: 'nmap' });
+  permissions.put({ tools: { allow: ['echo'] } });
+  askers.get = (id) => (id === 'key_agent' ? (new Promise(() => undefined) as never) : undefined);
+  void watch.look();
+  assert.ok(await until(() => runs.codes()['bob'] === 'ERR_AUTH_FORBIDDEN'));
+  assert.deepEqual([runs.codes()['one'], runs.codes()['narrowed']], [undefined, 'ERR_ENGAGEMENT_TOOL_DENIED']);
 });
 
 test('what cannot be judged is ended', async (t) => {
@@ -162,10 +240,23 @@ test('what cannot be judged is ended', async (t) => {
   await watch.look();
   assert.equal(runs.all[0]?.why?.code, 'ERR_ENGAGEMENT_NOT_OPEN');
   delete permissions.fault;
-  runs.add('two', { pinned: await pinned('10.1.2.3') });
-  permissions.put({}, { pin: () => Promise.reject(new Error('a fault of ours')) });
+  runs.add('two', await planned('10.1.2.3'));
+  const pin = () => assert.fail('nothing is pinned here');
+  const broken = () => {
+    throw new Error('a fault of ours');
+  };
+  permissions.put({}, { pin, recheck: broken });
   await watch.look();
   assert.equal(runs.codes()['two'], 'ERR_ENGAGEMENT_NOT_OPEN');
+  // A policy that cannot judge, and targets of which nobody knows what was asked for.
+  permissions.put({}, { pin });
+  runs.add('three', await planned('10.1.2.3'));
+  await watch.look();
+  assert.equal(runs.codes()['three'], 'ERR_ENGAGEMENT_NOT_OPEN');
+  permissions.put({});
+  runs.add('four', { pinned: (await planned('10.1.2.3')).pinned });
+  await watch.look();
+  assert.equal(runs.codes()['four'], 'ERR_ENGAGEMENT_NOT_OPEN');
 });
 
 test('what slipped past a kill is ended at the next look', async (t) => {

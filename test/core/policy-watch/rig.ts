@@ -1,5 +1,6 @@
 import type { EngagementDocument } from '../../../schemas/engagement.ts';
-import type { Asker, Engagement, Engagements } from '../../../src/core/engagement/types.ts';
+import { type Principal, SCOPES } from '../../../src/core/auth/types.ts';
+import type { Engagement, Engagements } from '../../../src/core/engagement/types.ts';
 import { SallyportError } from '../../../src/core/errors.ts';
 import { createPolicyEnds } from '../../../src/core/policy-watch/policy-ends.ts';
 import { createPolicyWatch, type PolicyWatch } from '../../../src/core/policy-watch/policy-watch.ts';
@@ -33,7 +34,15 @@ export interface WatchRig {
   readonly clock: { at: number };
   readonly killed: Set<string>;
   readonly logged: string[];
-  readonly askers: Map<string, Asker>;
+  /** The keys that are usable, by id. */
+  readonly askers: Map<string, Principal>;
+  /** How often somebody was asked for, and what goes wrong then. */
+  readonly keys: { asked: number; fault?: Error };
+}
+
+/** A key of a name that may do everything. */
+export function keyOf(name: string): Principal {
+  return { id: `key_${name}`, name, scopes: new Set(SCOPES) };
 }
 
 /** Starts a watch that looks every `intervalMs`; an hour unless told, so that only the test looks. */
@@ -43,7 +52,8 @@ export function watchRig(t: { after(end: () => void): void }, { intervalMs = 3_6
   const runs = fakeRuns();
   const killed = new Set<string>();
   const logged: string[] = [];
-  const askers = new Map([['key_agent', { id: 'key_agent', name: 'agent' }]]);
+  const askers = new Map([['key_agent', keyOf('agent')]]);
+  const keys: WatchRig['keys'] = { asked: 0 };
   const add = (event: string) => void logged.push(event);
   const log = { info: add, warn: add, error: add };
   const watch = createPolicyWatch({
@@ -54,13 +64,17 @@ export function watchRig(t: { after(end: () => void): void }, { intervalMs = 3_6
       },
     },
     runs: createPolicyEnds({ runs, log }),
-    asker: async (id) => askers.get(id),
+    asker: async (id) => {
+      keys.asked += 1;
+      if (keys.fault !== undefined) throw keys.fault;
+      return askers.get(id);
+    },
     clock: { now: () => clock.at, monotonic: () => clock.at },
     log,
     intervalMs,
   });
   t.after(() => watch.stop());
-  return { watch, runs, permissions, clock, killed, logged, askers };
+  return { watch, runs, permissions, clock, killed, logged, askers, keys };
 }
 
 function makePermissions(clock: { readonly at: number }): Permissions {

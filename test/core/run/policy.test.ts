@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BudgetDemand, BudgetSpent } from '../../../src/core/budget/types.ts';
 import { SallyportError } from '../../../src/core/errors.ts';
-import { caller, engineFixture, type FixtureOptions, pinnedHost } from '../../fixtures/engine.ts';
+import type { AnyTool } from '../../../src/core/tool/definition.ts';
+import { caller, echo, engineFixture, type FixtureOptions } from '../../fixtures/engine.ts';
 import { EXECUTED, heldProcess } from '../../fixtures/held-process.ts';
 import { memoryStore } from '../../fixtures/memory-store.ts';
 import { openGuards } from '../../fixtures/policy.ts';
@@ -14,6 +15,17 @@ const needsConsent = (wait: () => Promise<void>): FixtureOptions => ({
 });
 const killed = new SallyportError('ERR_KILL_SWITCH', 'Everything was stopped.');
 const stateOf = (store: ReturnType<typeof memoryStore>, runId: string) => store.kept.get(runId)?.run.state;
+
+/** A tool whose parser throws at the end. */
+const brokenTool: AnyTool = {
+  ...echo,
+  parse: () => ({
+    stdout: () => undefined,
+    end: () => {
+      throw new Error('a target made it so');
+    },
+  }),
+};
 
 /** Budgets that keep what they were asked for and given back. */
 function bookedBudgets() {
@@ -28,13 +40,6 @@ function bookedBudgets() {
       return { settle: async (spent: BudgetSpent) => void settled.push(spent) };
     },
   };
-}
-
-/** The host of the fixture's call after its name was pointed elsewhere. */
-function movedTo(address: string) {
-  const { list, size } = pinnedHost('10.0.0.1');
-  const moved = list.map((target) => ({ ...target, address, addresses: [address] }));
-  return { list: moved, all: () => moved, one: () => moved[0] ?? assert.fail(), size };
 }
 
 test('every start and end is in the audit, each before what it records', async () => {
@@ -130,97 +135,6 @@ test('a budget that is spent when the turn comes ends the run by policy, and not
   assert.deepEqual(later.commands, []);
 });
 
-test('a run that needs consent is stored as awaiting it, takes no place, and starts when it has it', async () => {
-  const consent = Promise.withResolvers<void>();
-  const fixture = engineFixture({ ...needsConsent(() => consent.promise), places: 1 });
-  const started = await fixture.start();
-  const { ended, runId } = started;
-  const waiting = await started.read();
-  assert.equal(waiting.state, 'awaiting_approval');
-  assert.equal(waiting.approval?.quorum, 1);
-  assert.equal(Date.parse(waiting.approval.expiresAt) - Date.parse(waiting.createdAt), 60_000);
-  assert.deepEqual(fixture.commands, []);
-  consent.resolve();
-  await ended;
-  const events = fixture.store.kept.get(runId)?.events.filter(({ type }) => type === 'state');
-  assert.deepEqual(
-    events?.map(({ data }) => data['state']),
-    ['awaiting_approval', 'queued', 'running', 'succeeded'],
-  );
-});
-
-test('who leaves does not withdraw what waits for people; who cancels does', async () => {
-  const leaving = new AbortController();
-  const fixture = engineFixture(needsConsent(() => new Promise(() => undefined)));
-  const { runId } = await fixture.start({ signal: leaving.signal });
-  leaving.abort();
-  assert.equal(stateOf(fixture.store, runId), 'awaiting_approval');
-  const withSignal = engineFixture({
-    sources: { need: () => NEED },
-    guards: {
-      approvals: {
-        wait: (_run, signal) =>
-          new Promise((_resolve, reject) => {
-            const withdrawn = () => reject(new SallyportError('ERR_RUN_CANCELLED', 'It was withdrawn.'));
-            signal.addEventListener('abort', withdrawn, { once: true });
-          }),
-      },
-    },
-  });
-  const second = await withSignal.start();
-  await withSignal.engine.runs.cancel(second.runId);
-  assert.equal(stateOf(withSignal.store, second.runId), 'cancelled');
-  await assert.rejects(second.ended, { code: 'ERR_RUN_CANCELLED' });
-});
-
-for (const code of ['ERR_APPROVAL_DENIED', 'ERR_APPROVAL_EXPIRED'] as const) {
-  test(`a run whose consent ends with ${code} is ended by policy, and nothing runs`, async () => {
-    const fixture = engineFixture(
-      needsConsent(async () => {
-        throw new SallyportError(code, 'No.');
-      }),
-    );
-    const { ended, runId } = await fixture.start();
-    await assert.rejects(ended, { code });
-    assert.equal(stateOf(fixture.store, runId), 'ended_by_policy');
-    assert.deepEqual(fixture.commands, []);
-  });
-}
-
-test('what people consented to is what runs: a name that moved meanwhile ends the run', async () => {
-  let address = '10.0.0.1';
-  const consent = Promise.withResolvers<void>();
-  let generation = 0;
-  const fixture = engineFixture({
-    ...needsConsent(() => consent.promise),
-    policy: { pin: async () => movedTo(address) },
-    generation: () => generation,
-  });
-  const { ended, runId } = await fixture.start();
-  address = '10.0.0.66';
-  generation = 1;
-  consent.resolve();
-  await assert.rejects(ended, { code: 'ERR_PLAN_RESOLUTION_CHANGED' });
-  assert.equal(stateOf(fixture.store, runId), 'ended_by_policy');
-  assert.deepEqual(fixture.commands, []);
-});
-
-test('a stop of the gateway leaves a run waiting for people, and the next life goes on waiting', async () => {
-  const store = memoryStore();
-  const first = engineFixture({ ...needsConsent(() => new Promise(() => undefined)), store });
-  const { runId } = await first.start();
-  await first.engine.settle();
-  assert.equal(stateOf(store, runId), 'awaiting_approval');
-  const consent = Promise.withResolvers<void>();
-  const second = engineFixture({ ...needsConsent(() => consent.promise), store });
-  await second.engine.recover();
-  assert.equal(stateOf(store, runId), 'awaiting_approval');
-  consent.resolve();
-  await second.engine.runs.idle();
-  assert.equal(stateOf(store, runId), 'succeeded');
-  assert.equal(second.commands.length, 1);
-});
-
 test('a run that the policy ends while it runs keeps its partial result and says so everywhere', async () => {
   const held = heldProcess();
   const guards = openGuards();
@@ -270,31 +184,91 @@ test('one key cannot keep more runs open than its quota', async () => {
   await fixture.engine.runs.idle();
 });
 
-/** What a plan of the fixture's call is bound to. */
-async function digestOfCall() {
-  const { start } = engineFixture();
-  const started = await start();
-  await started.ended;
-  const all = String((await started.read()).planDigest);
-  return { all, targets: '', engagement: '', input: '', tool: '', rest: '' };
-}
+test('many calls of one key at once do not get past its quota, and a refused call gives its place back', async () => {
+  const held = heldProcess();
+  const fixture = engineFixture({ run: held.run, guards: { quotas: () => ({ openRuns: 3 }) }, places: 1 });
+  const calls = await Promise.allSettled(Array.from({ length: 20 }, () => fixture.start()));
+  assert.equal(calls.filter(({ status }) => status === 'fulfilled').length, 3);
+  await fixture.engine.runs.endWhere(() => killed);
+  await fixture.engine.runs.idle();
+  const refused = Array.from({ length: 5 }, () => fixture.start({ input: { host: '-x' } }));
+  await Promise.allSettled(refused);
+  held.letGo();
+  await (await fixture.start()).ended;
+});
 
-test('a run by plan id is exactly that plan: the same digest runs, another one is refused', async () => {
-  const digests = await digestOfCall();
-  const take = async () => ({ input: { host: '10.0.0.1' }, options: { engagement: 'default' }, digests });
-  const same = engineFixture({ guards: { named: { take } } });
-  const { ended } = await same.start({ input: undefined, run: { planId: 'plan_1' } });
-  await ended;
-  assert.equal(same.commands.length, 1);
-  const moved = engineFixture({
-    guards: { named: { take } },
-    policy: { pin: async () => movedTo('10.0.0.9') },
+test('a process whose answer cannot be read counts against the budget; what never started does not', async () => {
+  const budgets = bookedBudgets();
+  const broken = engineFixture({
+    guards: { budgets },
+    run: async () => ({ ...EXECUTED, durationMs: 70 }),
+    tool: brokenTool,
   });
-  await assert.rejects(moved.start({ input: undefined, run: { planId: 'plan_1' } }), (error: SallyportError) =>
-    error.code.startsWith('ERR_PLAN_'),
+  await assert.rejects((await broken.start()).ended);
+  assert.deepEqual(budgets.settled, [{ runMs: 70 }]);
+  const none = bookedBudgets();
+  const startFault = { code: 'ENOENT', message: 'gone' };
+  const unstarted = engineFixture({ guards: { budgets: none }, ending: { ending: 'not_started', startFault } });
+  await assert.rejects((await unstarted.start()).ended);
+  assert.deepEqual(none.settled, [{ runMs: 0, probes: 0, accounts: [] }]);
+});
+
+test('a run that is refused after its start was written claims no process', async () => {
+  let isOpen = true;
+  const guards = openGuards();
+  const fixture = engineFixture({
+    guards: {
+      audit: {
+        ...guards.audit,
+        append: async (event) => {
+          if (event.type === 'run.started') isOpen = false;
+          return guards.audit.append(event);
+        },
+      },
+    },
+    sources: {
+      killSwitch: {
+        check: () => {
+          if (!isOpen) throw killed;
+        },
+      },
+    },
+  });
+  const { ended, runId } = await fixture.start();
+  await assert.rejects(ended, { code: 'ERR_KILL_SWITCH' });
+  const run = fixture.store.kept.get(runId)?.run;
+  assert.equal(run?.state, 'ended_by_policy');
+  assert.equal(run.startedAt, null);
+  assert.deepEqual(fixture.commands, []);
+});
+
+test('an idempotency key whose run never ran starts anew once the policy lets it, and a denial stays an answer', async () => {
+  const spent = new SallyportError('ERR_BUDGET_EXHAUSTED', 'No probes are left.');
+  let isSpent = true;
+  const budgets = bookedBudgets();
+  const fixture = engineFixture({
+    guards: {
+      budgets: {
+        ...budgets,
+        reserve: async (demand) => {
+          if (isSpent) throw spent;
+          return budgets.reserve(demand);
+        },
+      },
+    },
+  });
+  const first = await fixture.start({ idempotencyKey: 'k' });
+  await assert.rejects(first.ended, { code: 'ERR_BUDGET_EXHAUSTED' });
+  isSpent = false;
+  const second = await fixture.start({ idempotencyKey: 'k' });
+  assert.equal(second.isNew, true);
+  await second.ended;
+  const denied = engineFixture(
+    needsConsent(async () => {
+      throw new SallyportError('ERR_APPROVAL_DENIED', 'No.');
+    }),
   );
-  assert.deepEqual(moved.commands, []);
-  await assert.rejects(same.start({ input: undefined, run: { planId: 'plan_1', timeoutMs: 2000 } }), {
-    code: 'ERR_PLAN_MISMATCH',
-  });
+  const asked = await denied.start({ idempotencyKey: 'k' });
+  await assert.rejects(asked.ended);
+  assert.equal((await denied.start({ idempotencyKey: 'k' })).isNew, false);
 });
