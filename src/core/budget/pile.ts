@@ -128,5 +128,7 @@ function without(all: Sums, part: Sums): Sums {
 
 /** Whether sums of it stay exact; how many run is whole anyway. */
 function isExact({ packetsPerSecond, probesPerHour, runMinutes }: Sums): boolean {
-  return Number.isSafeInteger(packetsPerSecond) && Number.isSafeInteger(probesPerHour) && Number.isSafeInteger(runMinutes);
+  return (
+    Number.isSafeInteger(packetsPerSecond) && Number.isSafeInteger(probesPerHour) && Number.isSafeInteger(runMinutes)
+  );
 }

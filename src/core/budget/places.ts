@@ -26,7 +26,11 @@ export function wholePlace({ whole }: Book, counted: Counted, asked: Amounts): P
   };
 }
 
-function askedOf({ packetsPerSecond, probes }: Omit<Amounts['blocks'][number], keyof Block>, { runMs }: Amounts, counted: Counted) {
+function askedOf(
+  { packetsPerSecond, probes }: Omit<Amounts['blocks'][number], keyof Block>,
+  { runMs }: Amounts,
+  counted: Counted,
+) {
   return { packetsPerSecond, concurrentRuns: 1, probesPerHour: probes, runMinutes: runMs }[counted];
 }
 

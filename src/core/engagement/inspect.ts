@@ -2,7 +2,7 @@ import type { TargetPolicy } from '../targets/types.ts';
 import type { Held } from './book.ts';
 import { compileFiles, type EngagementFiles } from './file-set.ts';
 import { noticesOf } from './notices.ts';
-import { overlapNotices } from './scope-notices.ts';
+import { sharedNotices } from './shared-notices.ts';
 
 /** What is wrong with a directory, and what in it overlaps or contradicts. */
 export interface Inspection {
@@ -14,9 +14,9 @@ export interface Inspection {
 export function inspectEngagementFiles(files: EngagementFiles, tools: readonly string[]): Inspection {
   const read = compileFiles(files, { makePolicy: () => NOBODY, isTaken: () => false });
   if ('faults' in read) return { faults: read.faults, notices: [] };
-  const overlaps = overlapNotices(read.held.map(({ engagement }) => engagement.document));
+  const shared = sharedNotices(read.held.map(({ engagement }) => engagement.document));
   const own = read.held.flatMap(({ engagement: { id, document }, by }: Held) =>
-    [...noticesOf(document, { tools, mayBeEndless: false }), ...(overlaps.get(id) ?? [])].map(
+    [...noticesOf(document, { tools, mayBeEndless: false }), ...(shared.get(id) ?? [])].map(
       (notice) => `${by}: ${notice}`,
     ),
   );

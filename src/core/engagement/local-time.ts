@@ -27,17 +27,48 @@ export function isZone(text: string): boolean {
  * local time has none or two instants when clocks are changed.
  */
 export function localTimeOf(zone: string, at: number): LocalTime {
+  const offsetMs = offsetOf(zone, at);
+  const local = at + offsetMs;
+  return { day: (new Date(local).getUTCDay() + 6) % 7, ms: ((local % DAY_MS) + DAY_MS) % DAY_MS, offsetMs };
+}
+
+/** Clocks are nowhere changed twice within so short a time. */
+export const STEP_MS = 12 * 3_600_000;
+/** Half days of which the offset is kept, over all zones. */
+const MAX_KEPT = 10_000;
+
+/**
+ * Makes a function that reads the offset of a zone only at the borders of half days: where both are the same, the clocks
+ * were not changed between. Attack: hours that overlap all year are asked for at thousands of instants, and each reading
+ * of a clock costs a thousand times what a sum does.
+ */
+export function createOffsets(read: (zone: string, at: number) => number): (zone: string, at: number) => number {
+  const borders = new Map<string, number>();
+  const atBorder = (zone: string, index: number): number => {
+    const key = `${zone} ${index}`;
+    const known = borders.get(key);
+    if (known !== undefined) return known;
+    if (borders.size >= MAX_KEPT) borders.clear();
+    const offset = read(zone, index * STEP_MS);
+    borders.set(key, offset);
+    return offset;
+  };
+  return (zone, at) => {
+    const index = Math.floor(at / STEP_MS);
+    const offset = atBorder(zone, index);
+    return offset === atBorder(zone, index + 1) ? offset : read(zone, at);
+  };
+}
+
+const offsetOf = createOffsets(readOffset);
+
+function readOffset(zone: string, at: number): number {
   const second = Math.floor(at / 1000) * 1000;
   const [month = 0, day = 0, year = 0, hour = 0, minute = 0, seconds = 0] = formatOf(zone)
     .format(second)
     .split(NO_DIGITS)
     .map(Number);
-  const local = Date.UTC(year, month - 1, day, hour, minute, seconds) + (at - second);
-  return {
-    day: (new Date(local).getUTCDay() + 6) % 7,
-    ms: ((local % DAY_MS) + DAY_MS) % DAY_MS,
-    offsetMs: local - at,
-  };
+  return Date.UTC(year, month - 1, day, hour, minute, seconds) - second;
 }
 
 const NO_DIGITS = /\D+/;

@@ -32,9 +32,13 @@ function when(isSo: boolean, notice: string): readonly string[] {
   return isSo ? [notice] : [];
 }
 
+const NOBODY =
+  'principals is empty: nobody may use this engagement; keys that no other engagement names get default, ' +
+  'unless engagements.offerDefault is false';
+
 function emptyNotices({ principals, scope, tools }: EngagementDocument): readonly string[] {
   return [
-    ...when(principals.length === 0, 'principals is empty: nobody may use this engagement'),
+    ...when(principals.length === 0, NOBODY),
     ...when(principals.length > 1 && principals.includes(EVERYBODY), 'principals has * and names: * is every key'),
     ...when(scope.allow.length === 0, 'scope.allow is empty: nothing may be touched'),
     ...when(tools.allow.length === 0, 'tools.allow is empty: no tool may be used'),
@@ -104,6 +108,16 @@ function approvalNotices({ approvals, principals, risk }: EngagementDocument): r
     ...when(!isAsked, `approvals.from ${from} is above the ceiling ${risk}: nobody is ever asked`),
     ...(approvers === undefined ? [] : approverNotices({ approvers, principals, quorum })),
   ];
+}
+
+/** What is only told of an engagement that is not the only one. */
+export function amongOthersNotices({ approvals, risk }: EngagementDocument): readonly string[] {
+  const isOpen = approvals !== undefined && approvals.approvers === undefined && !isAbove(approvals.from, risk);
+  return when(
+    isOpen,
+    'approvals.approvers is missing: every key with runs:approve sees and decides these requests, also keys of ' +
+      "other engagements' principals: list approvers",
+  );
 }
 
 function approverNotices(people: {

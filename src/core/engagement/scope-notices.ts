@@ -1,22 +1,24 @@
 import type { EngagementDocument } from '../../../schemas/engagement.ts';
 import { quote } from '../targets/rules.ts';
+import { type Comparer, createComparer, nestings } from './nestings.ts';
 import { sharePrincipal } from './principals.ts';
-import { covers, readEntries, type ScopeEntry, sortKey } from './scope-entries.ts';
+import { covers, readEntries, type ScopeEntry } from './scope-entries.ts';
 
-/** What is said of one pair of entries, once. */
-type Nesting<T> = { readonly outer: T; readonly inner: T };
-
-/** Most pairs that are looked at: lists of a thousand equal entries have half a million. */
-const MAX_PAIRS = 5000;
+/** Most comparisons for one answer: lists of a thousand equal entries have half a million pairs. */
+export const MAX_COMPARED = 50_000;
+/** Most entries of all engagements together that are read to be compared. */
+const MAX_READ = 10_000;
 const MAX_SHOWN = 20;
 
 /** Entries of one scope that say nothing: denied whole, or named by another one. */
-export function scopeNotices({ scope }: Pick<EngagementDocument, 'scope'>): readonly string[] {
+export function scopeNotices(
+  { scope }: Pick<EngagementDocument, 'scope'>,
+  comparer: Comparer = createComparer(MAX_COMPARED),
+): readonly string[] {
   const allow = readEntries(scope.allow).map((entry) => ({ entry, list: 'allow' }));
   const deny = readEntries(scope.deny ?? []).map((entry) => ({ entry, list: 'deny' }));
   const notices = new Map<string, string>();
-  const found = nestings([...deny, ...allow]);
-  for (const { outer, inner } of found) {
+  for (const { outer, inner } of nestings([...deny, ...allow], comparer)) {
     const place = `scope.${inner.list}[${inner.entry.at}]`;
     const text = quote(inner.entry.text);
     if (outer.list === inner.list) {
@@ -29,28 +31,72 @@ export function scopeNotices({ scope }: Pick<EngagementDocument, 'scope'>): read
       );
     }
   }
-  return cut([...notices.values()]);
+  return [
+    ...cut([...notices.values()]),
+    ...(comparer.isSpent ? ['the scope is large: not all of its entries were compared'] : []),
+  ];
+}
+
+interface Named {
+  readonly entry: ScopeEntry;
+  /** Its engagement. */
+  readonly of: EngagementDocument;
 }
 
 /** By id: the other engagements under which one of its principals may touch the same target. */
-export function overlapNotices(documents: readonly EngagementDocument[]): ReadonlyMap<string, readonly string[]> {
-  const entries = documents.flatMap((document, at) => {
-    const denied = readEntries(document.scope.deny ?? []);
-    const isDenied = (entry: ScopeEntry) => denied.some((outer) => covers(outer, entry));
-    return readEntries(document.scope.allow).map((entry) => ({ entry, list: document.id, at, document, isDenied }));
-  });
+export function overlapNotices(
+  documents: readonly EngagementDocument[],
+  comparer: Comparer = createComparer(MAX_COMPARED),
+): ReadonlyMap<string, readonly string[]> {
   const said = new Map<string, string[]>();
-  const pairs = new Set<number>();
-  for (const { outer, inner } of nestings(entries)) {
-    const pair = Math.min(outer.at, inner.at) * documents.length + Math.max(outer.at, inner.at);
-    if (outer.at === inner.at || pairs.has(pair)) continue;
-    if (outer.isDenied(inner.entry) || inner.isDenied(inner.entry)) continue;
-    pairs.add(pair);
-    if (!sharePrincipal(outer.document.principals, inner.document.principals)) continue;
-    note(said, { of: outer.list, other: inner.list, entry: inner.entry });
-    note(said, { of: inner.list, other: outer.list, entry: inner.entry });
+  const { entries, isWhole } = readSome(documents);
+  const settled = new Set<string>();
+  const shares = ({ principals: one }: EngagementDocument, { principals: other }: EngagementDocument) => {
+    comparer.spend(one.length + other.length);
+    return sharePrincipal(one, other);
+  };
+  const isDenied = createDenied(comparer);
+  for (const { outer, inner } of nestings(entries, comparer)) {
+    const pair = [outer.of.id, inner.of.id].sort().join();
+    if (outer.of === inner.of || settled.has(pair)) continue;
+    if (!shares(outer.of, inner.of)) {
+      settled.add(pair);
+      continue;
+    }
+    if (isDenied(outer.of, inner.entry) || isDenied(inner.of, inner.entry)) continue;
+    // What could not be looked for among denied entries may be there.
+    if (comparer.isSpent) break;
+    settled.add(pair);
+    note(said, { of: outer.of.id, other: inner.of.id, entry: inner.entry });
+    note(said, { of: inner.of.id, other: outer.of.id, entry: inner.entry });
   }
-  return new Map([...said].map(([id, notices]) => [id, cut(notices)]));
+  const found = new Map([...said].map(([id, notices]) => [id, cut(notices)]));
+  if (isWhole && !comparer.isSpent) return found;
+  const more = 'there are many scopes: not all were compared with those of other engagements';
+  return new Map(documents.map(({ id }) => [id, [...(found.get(id) ?? []), more]]));
+}
+
+/** As many entries of each engagement as of every other one, when there are too many. */
+function readSome(documents: readonly EngagementDocument[]): {
+  readonly entries: readonly Named[];
+  readonly isWhole: boolean;
+} {
+  const all = documents.reduce((sum, { scope }) => sum + scope.allow.length, 0);
+  const most = all <= MAX_READ ? MAX_READ : Math.ceil(MAX_READ / documents.length);
+  const entries = documents.flatMap((of) => readEntries(of.scope.allow.slice(0, most)).map((entry) => ({ entry, of })));
+  return { entries, isWhole: all <= MAX_READ };
+}
+
+/** Whether an engagement denies an entry. To read its list costs as much as to compare it. */
+function createDenied(comparer: Comparer): (of: EngagementDocument, entry: ScopeEntry) => boolean {
+  const read = new Map<EngagementDocument, readonly ScopeEntry[]>();
+  return (of, entry) => {
+    const deny = of.scope.deny ?? [];
+    const denied = read.get(of) ?? readEntries(deny);
+    if (!read.has(of)) comparer.spend(deny.length);
+    read.set(of, denied);
+    return denied.some((outer) => !comparer.isSpent && comparer.covers(outer, entry));
+  };
 }
 
 interface Overlap {
@@ -67,32 +113,6 @@ function note(said: Map<string, string[]>, { of, other, entry }: Overlap): void 
   notices.push(
     isShown ? `${quote(entry.text)} is also in the scope of engagement ${other}, which shares a principal` : '',
   );
-}
-
-/** Every entry with each that covers it. In sorted order those are a chain, so that most pairs are never looked at. */
-function nestings<T extends { readonly entry: ScopeEntry; readonly list: string }>(
-  entries: readonly T[],
-): Nesting<T>[] {
-  const keyed = entries.map((item) => ({ item, key: sortKey(item.entry) }));
-  const found: Nesting<T>[] = [];
-  const chain: T[] = [];
-  for (const { item } of keyed.toSorted((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)))) {
-    while (chain.length > 0 && !isAround(chain.at(-1), item)) chain.pop();
-    for (const outer of chain) {
-      if (found.length >= MAX_PAIRS) return found;
-      if (covers(outer.entry, item.entry)) found.push({ outer, inner: item });
-    }
-    chain.push(item);
-  }
-  return found;
-}
-
-/** Whether entries after this one may still lie within it: the exact name stands before what is below it. */
-function isAround(outer: { readonly entry: ScopeEntry } | undefined, inner: { readonly entry: ScopeEntry }): boolean {
-  if (outer === undefined) return false;
-  const { entry } = outer;
-  if (covers(entry, inner.entry)) return true;
-  return entry.is === 'name' && inner.entry.is === 'name' && `.${inner.entry.name}`.endsWith(`.${entry.name}`);
 }
 
 function cut(notices: readonly string[]): readonly string[] {

@@ -3,7 +3,7 @@ import type { Book, Held } from './book.ts';
 import type { CompiledEngagement } from './compile.ts';
 import { stateOf } from './in-force.ts';
 import { noticesOf } from './notices.ts';
-import { overlapNotices } from './scope-notices.ts';
+import { sharedNotices } from './shared-notices.ts';
 import type { TwoClocks } from './two-clocks.ts';
 
 /** What views are made from. */
@@ -19,14 +19,14 @@ export interface ShownParts {
 export function createViews(parts: ShownParts): (held: Held) => EngagementView {
   const { book, clocks, isKilled, tools } = parts;
   const own = new WeakMap<CompiledEngagement, readonly string[]>();
-  let overlaps: { readonly generation: number; readonly notices: ReadonlyMap<string, readonly string[]> } | undefined;
+  let shared: { readonly generation: number; readonly notices: ReadonlyMap<string, readonly string[]> } | undefined;
   const noticesFor = (engagement: CompiledEngagement): readonly string[] => {
     const known = own.get(engagement) ?? noticesOf(engagement.document, contextOf(engagement, tools()));
     own.set(engagement, known);
-    if (overlaps?.generation !== book.generation()) {
-      overlaps = { generation: book.generation(), notices: overlapNotices(documentsOf(book.all())) };
+    if (shared?.generation !== book.generation()) {
+      shared = { generation: book.generation(), notices: sharedNotices(documentsOf(book.all())) };
     }
-    return [...known, ...(overlaps.notices.get(engagement.id) ?? [])];
+    return [...known, ...(shared.notices.get(engagement.id) ?? [])];
   };
   return ({ engagement }) => {
     const { id, version, source, document } = engagement;

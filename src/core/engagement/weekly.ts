@@ -1,5 +1,5 @@
 import { fault, type Parsed, parsed, quote } from '../targets/rules.ts';
-import { isZone, localTimeOf } from './local-time.ts';
+import { isZone, localTimeOf, STEP_MS } from './local-time.ts';
 
 /** Hours of some days of every week, by the clock of one place. */
 export interface Weekly {
@@ -16,8 +16,6 @@ const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const FORM = /^(\S{3,64}) ([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d) (\S{1,100})$/;
-/** Clocks are nowhere changed twice within so short a time. */
-const STEP_MS = 12 * 3_600_000;
 
 /**
  * Reads `Mon-Fri 08:00-18:00 Europe/Berlin` or `Mon,Wed 22:00-06:00 UTC`. Hours over midnight belong to the day on which
@@ -48,9 +46,8 @@ export function isOn({ days, start, end, zone }: Weekly, at: number): boolean {
 /** The first instant after `at` at which the hours may go on or off: nothing changes before it. Exact to the millisecond. */
 export function nextEdge(weekly: Weekly, at: number): number {
   const { zone } = weekly;
-  const { ms, offsetMs } = localTimeOf(zone, at);
-  const edges = [weekly.start, weekly.end, DAY_MS].map((edge) => edge - ms).filter((distance) => distance > 0);
-  const step = Math.min(STEP_MS, ...edges);
+  const { day, ms, offsetMs } = localTimeOf(zone, at);
+  const step = Math.min(STEP_MS, edgeOfDay(weekly, day, ms) - ms);
   // Between two changes of the clocks local time runs like any other.
   if (localTimeOf(zone, at + step).offsetMs === offsetMs) return at + step;
   let same = at;
@@ -61,6 +58,14 @@ export function nextEdge(weekly: Weekly, at: number): number {
     else other = middle;
   }
   return other;
+}
+
+/** The next edge by the clock's face on this day, or its end: on a day on which nothing begins or ends there is none. */
+function edgeOfDay({ days, start, end }: Weekly, day: number, ms: number): number {
+  const isOvernight = start >= end;
+  const begins = days.has(day) ? start : DAY_MS;
+  const ends = days.has(isOvernight ? (day + 6) % 7 : day) ? end : DAY_MS;
+  return Math.min(begins > ms ? begins : DAY_MS, ends > ms ? ends : DAY_MS);
 }
 
 function parseDays(text: string): Parsed<ReadonlySet<number>> {

@@ -27,13 +27,13 @@ export interface WindowState {
   readonly why?: string;
   /** The next instant at which it is open; absent when there is none. */
   readonly opensAt?: number;
-  /** The first instant at which it is not open any more; absent when there is none, or none within a year. */
+  /** The first instant at which it is not open any more; absent when there is none, or none within a month. */
   readonly closesAt?: number;
 }
 
 const DAY_MS = 86_400_000;
 /** How far the end of hours that overlap without a gap is looked for. */
-const HORIZON_MS = 366 * DAY_MS;
+const HORIZON_MS = 31 * DAY_MS;
 /** More than any way through blackouts and hours takes. */
 const MAX_STEPS = 20_000;
 
@@ -105,14 +105,15 @@ function closing(window: Window, at: number): number | undefined {
   return Number.isFinite(end) ? end : undefined;
 }
 
-/** The end of the hours that are on; Infinity when they go over into others for a year. */
+/** The end of the hours that are on; Infinity when they go over into others for a month. */
 function endOfHours(all: readonly Weekly[], at: number): number {
   let next = at;
   for (let step = 0; step < MAX_STEPS && next < at + HORIZON_MS; step += 1) {
     const now = next;
-    const on = all.find((weekly) => isOn(weekly, now));
-    if (on === undefined) return now;
-    next = nextEdge(on, now);
+    const on = all.filter((weekly) => isOn(weekly, now));
+    if (on.length === 0) return now;
+    // Over the one that lasts longest: sixty-four that overlap would be as many steps a day.
+    next = Math.max(...on.map((weekly) => nextEdge(weekly, now)));
   }
   return Number.POSITIVE_INFINITY;
 }

@@ -12,7 +12,11 @@ const ENGAGEMENT = engagementOf({});
 const UNKNOWN = Number.POSITIVE_INFINITY;
 
 const block = fc
-  .record({ family: fc.constantFrom(4 as const, 6 as const), first: fc.nat(60), length: fc.constantFrom(0, 0, 1, 2, 3, 9, 40) })
+  .record({
+    family: fc.constantFrom(4 as const, 6 as const),
+    first: fc.nat(60),
+    length: fc.constantFrom(0, 0, 1, 2, 3, 9, 40),
+  })
   .map(({ family, first, length }) => ({ family, first: BigInt(first), last: BigInt(first + length) }));
 
 function entryOf(blocks: readonly Block[], changes: Partial<Entry> = {}): Entry {
@@ -47,7 +51,9 @@ test('the index of addresses finds what overlaps a block, and nothing else, what
       assert.deepEqual(shown(cells.all()).sort(), expected(all));
       assert.deepEqual(shown(cells.overlapping(asked)).sort(), expected(near));
       for (const order of [cells.all(), cells.overlapping(asked)]) {
-        const sorted = order.toSorted((a, b) => a.family - b.family || Number(a.first - b.first) || Number(b.last - a.last));
+        const sorted = order.toSorted(
+          (a, b) => a.family - b.family || Number(a.first - b.first) || Number(b.last - a.last),
+        );
         assert.deepEqual(shown(order), shown(sorted));
       }
     }
@@ -71,12 +77,28 @@ test('hosts of thousands of IPv6 networks are told apart, also those that end al
 
 test('a sum from which things were taken again is what a new sum of the rest would be', async (t) => {
   const amount = fc.oneof(fc.nat(1000), fc.double({ min: 0, max: 10, noNaN: true }), fc.constant(UNKNOWN));
-  const part = fc.record({ packetsPerSecond: amount, probes: amount, runMs: fc.oneof(fc.nat(999), fc.constant(UNKNOWN)) });
-  const step = fc.record({ part, ended: fc.boolean(), leaves: fc.option(fc.nat(9)), earlierMs: fc.nat(3), looks: fc.boolean() });
+  const part = fc.record({
+    packetsPerSecond: amount,
+    probes: amount,
+    runMs: fc.oneof(fc.nat(999), fc.constant(UNKNOWN)),
+  });
+  const step = fc.record({
+    part,
+    ended: fc.boolean(),
+    leaves: fc.option(fc.nat(9)),
+    earlierMs: fc.nat(3),
+    looks: fc.boolean(),
+  });
   const property = fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
     const pile = createPile();
     const [laid, earlier] = [new Map<Entry, { packetsPerSecond: number; probes: number }>(), [0]];
-    for (const { part: { runMs, ...rates }, ended, leaves, earlierMs, looks } of steps) {
+    for (const {
+      part: { runMs, ...rates },
+      ended,
+      leaves,
+      earlierMs,
+      looks,
+    } of steps) {
       const base = entryOf([], ended ? { endedAt: 0 } : {});
       const entry = { ...base, amounts: { ...base.amounts, runMs } };
       laid.set(entry, rates);
@@ -91,7 +113,10 @@ test('a sum from which things were taken again is what a new sum of the rest wou
       if (!looks) continue;
       const anew = createPile();
       for (const [each, rest] of laid) lay(anew, each, rest);
-      layEarlier(anew, earlier.reduce((sum, each) => sum + each));
+      layEarlier(
+        anew,
+        earlier.reduce((sum, each) => sum + each),
+      );
       const [kept, fresh] = [sumsOf(pile), sumsOf(anew)];
       for (const counted of ['packetsPerSecond', 'concurrentRuns', 'probesPerHour', 'runMinutes'] as const) {
         const off = kept[counted] === fresh[counted] ? 0 : Math.abs(kept[counted] - fresh[counted]);

@@ -171,7 +171,15 @@ export async function makeBudgets(
     retryMs: 2 ** 30,
   });
   await budgets.load();
-  return { budgets, clock, store, gauges, measured, logged, again: async (those = engagements) => makeBudgets(store, clock, those) };
+  return {
+    budgets,
+    clock,
+    store,
+    gauges,
+    measured,
+    logged,
+    again: async (those = engagements) => makeBudgets(store, clock, those),
+  };
 }
 
 /** What a refusal by a budget says. */

@@ -133,7 +133,11 @@ test('run time of one address by runs at different sets of targets is one sum', 
   const ledger = createLedger({ now: () => 0 });
   ledger.keepTargets('acme');
   for (let set = 0; set < 1000; set += 1) {
-    ledger.addEarlier({ engagement: 'acme', targets: `[[4,"7","7"],[4,"${10 + (set % 5)}","${10 + (set % 5)}"]]`, runMs: 1 });
+    ledger.addEarlier({
+      engagement: 'acme',
+      targets: `[[4,"7","7"],[4,"${10 + (set % 5)}","${10 + (set % 5)}"]]`,
+      runMs: 1,
+    });
   }
   const found = ledger.book('acme').cells().all();
   assert.deepEqual(
