@@ -7,7 +7,7 @@ import { covers, readEntries, type ScopeEntry } from './scope-entries.ts';
 /** Most comparisons for one answer: lists of a thousand equal entries have half a million pairs. */
 export const MAX_COMPARED = 50_000;
 /** Most entries of all engagements together that are read to be compared. */
-const MAX_READ = 10_000;
+export const MAX_READ = 10_000;
 const MAX_SHOWN = 20;
 
 /** Entries of one scope that say nothing: denied whole, or named by another one. */

@@ -19,6 +19,7 @@ const DAY_MS = 86_400_000;
 export function createTwoClocks(clock: Clock, notBefore: number): TwoClocks {
   const started = clock.monotonic();
   const base = Math.max(clock.now(), notBefore);
+  const doubt = createDoubt(base - clock.now() >= NOTABLE_MS ? base : undefined);
   const byWall = createMemo();
   const bySteady = createMemo();
   return {
@@ -27,12 +28,16 @@ export function createTwoClocks(clock: Clock, notBefore: number): TwoClocks {
       const steadyNow = base + (clock.monotonic() - started);
       const wall = byWall(window, now);
       const steady = bySteady(window, steadyNow);
-      return combine(wall, { ...steady, aheadMs: steadyNow - now });
+      return combine(wall, { ...steady, aheadMs: steadyNow - now }, doubt);
     },
   };
 }
 
-function combine(wall: WindowState, steady: WindowState & { readonly aheadMs: number }): EngagementState {
+function combine(
+  wall: WindowState,
+  steady: WindowState & { readonly aheadMs: number },
+  doubt: (aheadMs: number) => string,
+): EngagementState {
   const { aheadMs } = steady;
   // In terms of the wall clock, which is the one that callers have.
   const steadyOpens = steady.opensAt === undefined ? undefined : Math.round(steady.opensAt - aheadMs);
@@ -54,11 +59,21 @@ function combine(wall: WindowState, steady: WindowState & { readonly aheadMs: nu
   };
 }
 
-function doubt(aheadMs: number): string {
-  if (Math.abs(aheadMs) < NOTABLE_MS) return '';
-  const minutes = Math.ceil(Math.abs(aheadMs) / 60_000);
-  const moved = aheadMs > 0 ? 'back' : 'forward';
-  return ` The machine's clock was set ${moved} by about ${minutes} min, which opens nothing; when it is right, restart the gateway.`;
+/** What to do about clocks that differ. `recordedAt`: the start found a last audit record later than the wall clock. */
+function createDoubt(recordedAt: number | undefined): (aheadMs: number) => string {
+  return (aheadMs) => {
+    if (Math.abs(aheadMs) < NOTABLE_MS) return '';
+    const minutes = Math.ceil(Math.abs(aheadMs) / 60_000);
+    if (aheadMs < 0) {
+      return ` The machine's clock was set forward by about ${minutes} min, which opens nothing; when it is right, restart the gateway.`;
+    }
+    const cause =
+      recordedAt === undefined
+        ? "The machine's clock was set back"
+        : `The last audit record before the start is of ${new Date(recordedAt).toISOString()}, and the machine's clock was set back since`;
+    // A restart begins at the last audit record, whose time is never before that of the one before it.
+    return ` ${cause}, by about ${minutes} min, which opens nothing, nor does a restart: docs/runbook.md, "The clock was ahead".`;
+  };
 }
 
 /** Reading hours costs some time, and between two boundaries nothing changes. */

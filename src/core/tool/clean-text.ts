@@ -8,3 +8,8 @@ import { cleanText as clean } from '../redaction/untrusted.ts';
 export function cleanText(text: string, maxLength: number): string {
   return clean(text, maxLength, { keepNewlines: true });
 }
+
+/** The first `maxLength` UTF-16 units of a text, or one less where that would leave half of a surrogate pair. */
+export function startOf(text: string, maxLength: number): string {
+  return text.slice(0, maxLength).replace(/[\ud800-\udbff]$/, '');
+}

@@ -1,4 +1,5 @@
 import type { Coverage, FindingDraft } from '../../core/findings/types.ts';
+import { startOf } from '../../core/tool/clean-text.ts';
 import type { PinnedTarget } from '../../core/targets/types.ts';
 import type { DigResult } from './parse.ts';
 
@@ -42,7 +43,7 @@ function recordDraft({ subject, server }: Question, key: string, set: DigResult[
     title: key,
     severity: 'info',
     confidence: 'firm',
-    evidence: `${values.slice(0, MAX_SHOWN).join(', ').slice(0, 500)}${values.length > MAX_SHOWN ? ', …' : ''} (TTL ${first?.ttl ?? 0} s, from ${server.canonical})`,
+    evidence: `${startOf(values.slice(0, MAX_SHOWN).join(', '), 500)}${values.length > MAX_SHOWN ? ', …' : ''} (TTL ${first?.ttl ?? 0} s, from ${server.canonical})`,
     attributes: { name: ownerOf(first?.name ?? ''), type: first?.type ?? '', values },
   };
 }

@@ -1,4 +1,5 @@
 import type { FindingDraft } from '../../core/findings/types.ts';
+import { startOf } from '../../core/tool/clean-text.ts';
 import type { PinnedTargets } from '../../core/targets/types.ts';
 import type { NmapHost, NmapPort, NmapScript } from './output.ts';
 import { ratingOfScript, ratingOfService } from './severity.ts';
@@ -47,13 +48,10 @@ export function draftsOfHost(host: NmapHost, pinned: PinnedTargets): readonly Fi
             ...place,
             kind: 'note',
             key: 'os',
-            title: `Operating system: ${os.name.slice(0, MAX_TITLE)}`,
+            title: `Operating system: ${startOf(os.name, MAX_TITLE)}`,
             severity: 'info',
             confidence: 'tentative',
-            evidence: host.os
-              .map(({ name, accuracy }) => `${name} (${accuracy} %)`)
-              .join(', ')
-              .slice(0, MAX_EVIDENCE),
+            evidence: startOf(host.os.map(({ name, accuracy }) => `${name} (${accuracy} %)`).join(', '), MAX_EVIDENCE),
             attributes: { os: os.name },
           } as const,
         ]),
@@ -122,7 +120,7 @@ function serviceDrafts({ service }: NmapPort, place: Place): readonly FindingDra
     {
       ...place,
       kind: 'service',
-      title: `${name}${tunnel === '' ? '' : ' in TLS'}${said === '' ? '' : `: ${said}`}`.slice(0, MAX_TITLE),
+      title: startOf(`${name}${tunnel === '' ? '' : ' in TLS'}${said === '' ? '' : `: ${said}`}`, MAX_TITLE),
       severity,
       confidence: service.confidence >= 8 ? 'firm' : 'tentative',
       evidence: [said, extraInfo].filter((part) => part !== '').join('; '),
@@ -142,9 +140,9 @@ function scriptDraft(script: NmapScript, place: Place): readonly FindingDraft[] 
       ...place,
       kind: TLS.has(script.id) ? 'tls' : 'script',
       key: script.id,
-      title: (first === '' ? script.id : `${script.id}: ${first}`).slice(0, MAX_TITLE),
+      title: startOf(first === '' ? script.id : `${script.id}: ${first}`, MAX_TITLE),
       ...ratingOfScript(script),
-      evidence: script.output.trim().slice(0, MAX_EVIDENCE),
+      evidence: startOf(script.output.trim(), MAX_EVIDENCE),
       attributes: isVolatile ? {} : { output: script.output },
     },
   ];

@@ -1,4 +1,5 @@
 import type { Area, Coverage, FindingDraft } from '../../core/findings/types.ts';
+import { startOf } from '../../core/tool/clean-text.ts';
 import type { PinnedTarget } from '../../core/targets/types.ts';
 import type { SqlmapInput } from './input.ts';
 import type { SqlmapResult } from './result.ts';
@@ -21,10 +22,7 @@ export function injectionDraft(
     // Stacked queries can write whatever the database user may.
     severity: types.includes('stacked queries') ? 'critical' : 'high',
     confidence: techniques.length === 0 ? 'tentative' : 'confirmed',
-    evidence: techniques
-      .map(({ title, payload }) => `${title}: ${payload}`)
-      .join('\n')
-      .slice(0, 2000),
+    evidence: startOf(techniques.map(({ title, payload }) => `${title}: ${payload}`).join('\n'), 2000),
     references: ['CWE-89'],
     attributes: { parameter: param, place, techniques: types },
   };
@@ -117,7 +115,7 @@ function factsOf(result: SqlmapResult): readonly Fact[] {
 }
 
 function single(key: string, label: string, value: string | undefined): readonly Fact[] {
-  return value === undefined ? [] : [{ key, title: `${label}: ${value}`.slice(0, 200), attributes: { value } }];
+  return value === undefined ? [] : [{ key, title: startOf(`${label}: ${value}`, 200), attributes: { value } }];
 }
 
 /** The parameter, once it was judged by all that was asked for, and what was read, once it was read to its end. */

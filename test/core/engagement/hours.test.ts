@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { createOffsets, localTimeOf } from '../../../src/core/engagement/local-time.ts';
 import { isOn, nextEdge, parseWeekly, type Weekly } from '../../../src/core/engagement/weekly.ts';
 import { readWindow, windowState } from '../../../src/core/engagement/window.ts';
 import { fuzz } from '../../fixtures/fuzz.ts';
@@ -198,4 +199,68 @@ test('a long line of commas costs no time', () => {
   const begun = performance.now();
   assert.equal(parseWeekly(`${'Mon,'.repeat(200_000)} 08:00-18:00 UTC`).ok, false);
   assert.ok(performance.now() - begun < 1000);
+});
+
+/** Hours whose clock counts how often it is read. */
+function counted(texts: readonly string[]) {
+  let looks = 0;
+  const { weekly, ...rest } = readWindow({ window: { weekly: [...texts], until: '2027-11-20T00:00:00Z' } });
+  const counting = weekly.map((hours) => ({
+    ...hours,
+    get zone() {
+      looks += 1;
+      return hours.zone;
+    },
+  }));
+  return { window: { ...rest, weekly: counting }, looks: () => looks };
+}
+
+const clockOf = (minutes: number): string =>
+  [Math.floor(minutes / 60) % 24, minutes % 60].map((part) => String(part).padStart(2, '0')).join(':');
+
+test('sixty-four hours that overlap round the clock are walked through in few steps', () => {
+  const wide = Array.from({ length: 64 }, (_, at) => `Mon-Sun ${clockOf(at * 22 + 2)}-${clockOf(at * 22 + 152)} UTC`);
+  const shifted = Array.from(
+    { length: 64 },
+    (_, at) => `Mon-Sun ${clockOf(at + 1)}-${clockOf(at + 1371)} Europe/Berlin`,
+  );
+  for (const texts of [wide, shifted]) {
+    const { window, looks } = counted(texts);
+    assert.equal(windowState(window, Date.UTC(2026, 10, 25, 10)).state, 'open');
+    assert.ok(looks() < 40_000, `${looks()} looks at a clock`);
+  }
+});
+
+test('hours that blackouts cover again and again are walked through in few steps', () => {
+  const texts = Array.from(
+    { length: 64 },
+    (_, at) => `Wed ${clockOf(600 + at * 2)}-${clockOf(601 + at * 2)} Europe/Berlin`,
+  );
+  const { window, looks } = counted(texts);
+  const begin = Date.UTC(2026, 10, 18, 6);
+  const blackout = Array.from({ length: 50 }, (_, week) => {
+    const from = begin + week * 7 * DAY;
+    return { from, until: from + DAY / 2 };
+  });
+  const { state, opensAt } = windowState({ ...window, blackout }, begin - DAY);
+  assert.equal(state, 'closed');
+  assert.equal(opensAt, Date.UTC(2027, 10, 3, 9));
+  assert.ok(looks() < 150_000, `${looks()} looks at a clock`);
+});
+
+test('the offset of a zone is read once for each half day, and is right also where clocks are changed', () => {
+  let reads = 0;
+  const read = (zone: string, at: number) => {
+    reads += 1;
+    return localTimeOf(zone, at).offsetMs;
+  };
+  const offsetOf = createOffsets(read);
+  for (let at = 0; at < 30 * DAY; at += 10 * MINUTE) offsetOf('UTC', at);
+  assert.equal(reads, 61);
+  for (const [zone, change] of CHANGES) {
+    for (const at of [change - DAY / 2, change - 1, change, change + 1, change + DAY / 2]) {
+      const { date, clock } = faceOf(zone, at);
+      assert.equal(Math.floor((at + offsetOf(zone, at)) / MINUTE) * MINUTE, Date.parse(`${date}T${clock}:00Z`), zone);
+    }
+  }
 });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EngagementDocument } from '../../../schemas/engagement.ts';
+import { createComparer } from '../../../src/core/engagement/nestings.ts';
 import { noticesOf } from '../../../src/core/engagement/notices.ts';
-import { overlapNotices } from '../../../src/core/engagement/scope-notices.ts';
+import { MAX_COMPARED, overlapNotices, scopeNotices } from '../../../src/core/engagement/scope-notices.ts';
+import { sharedNotices } from '../../../src/core/engagement/shared-notices.ts';
 import { sample } from './rig.ts';
 
 const noticesFor = (changes: Partial<EngagementDocument>) =>
@@ -103,11 +105,15 @@ test('a name and a wildcard above it are no repetition of each other where they 
   assert.deepEqual(noticesFor({ scope: { allow: ['*.a.test', 'ba.test', 'a-b.test'] } }), []);
 });
 
-test('a thousand equal entries cost no time and are told in few sentences', () => {
-  const begun = performance.now();
-  const notices = noticesFor({ scope: { allow: Array.from({ length: 1024 }, () => '10.0.0.0/8') } });
-  assert.ok(performance.now() - begun < 2000);
-  assert.ok(notices.length > 0 && notices.length < 30);
+test('a thousand equal entries are not all compared with each other, and are told in few sentences', () => {
+  const comparer = createComparer(MAX_COMPARED);
+  const notices = scopeNotices(
+    sample({ scope: { allow: Array.from({ length: 1024 }, () => '10.0.0.0/8') } }),
+    comparer,
+  );
+  assert.ok(comparer.compared < MAX_COMPARED + 1024, `${comparer.compared} comparisons`);
+  assert.ok(notices.length > 2 && notices.length < 30);
+  assert.match(notices.at(-1) ?? '', /not all of its entries were compared/);
 });
 
 const overlapsOf = (...documents: readonly Partial<EngagementDocument>[]) =>
@@ -129,4 +135,61 @@ test('engagements of different principals, or with targets apart, are none that 
   assert.equal(overlapsOf({ id: 'a' }, { id: 'b', scope: { allow: ['10.30.0.0/16'] } }).size, 0);
   const cut = { allow: ['10.0.0.0/8'], deny: ['10.20.0.0/16'] };
   assert.equal(overlapsOf({ id: 'a', scope: cut }, { id: 'b' }).size, 0, 'denied in one of them');
+});
+
+/** Many engagements of one principal whose entries lie in the same few networks, each with a long list of denied ones. */
+const crowd = (count: number, entries: number, principals: readonly string[] = ['red']) =>
+  Array.from({ length: count }, (_, at) =>
+    sample({
+      id: `e${at}`,
+      principals: principals.map((name) => (name === 'own' ? `own${at}` : name)),
+      scope: {
+        allow: Array.from({ length: entries }, (_each, index) => `10.${(at + index) % 250}.${index % 250}.0/24`),
+        deny: Array.from({ length: 1024 }, (_each, index) => `192.168.${index % 250}.0/24`),
+      },
+    }),
+  );
+
+test('a thousand engagements with two hundred entries each are compared in part, and each of them says so', () => {
+  const comparer = createComparer(MAX_COMPARED);
+  const notices = overlapNotices(crowd(1000, 200), comparer);
+  assert.ok(comparer.compared < 1.5 * MAX_COMPARED, `${comparer.compared} comparisons`);
+  assert.equal(notices.size, 1000);
+  for (const [id, said] of notices) assert.match(said.at(-1) ?? '', /not all were compared/, id);
+});
+
+test('long lists of principals and of denied entries count as comparisons, too', () => {
+  const names = ['shared', ...Array.from({ length: 500 }, () => 'own')];
+  for (const documents of [crowd(300, 20, names), crowd(300, 20)]) {
+    const comparer = createComparer(MAX_COMPARED);
+    overlapNotices(documents, comparer);
+    assert.ok(comparer.compared < 1.5 * MAX_COMPARED, `${comparer.compared} comparisons`);
+  }
+});
+
+test('what could not be looked for among denied entries is not told to overlap', () => {
+  const deny = [...Array.from({ length: 1000 }, (_, index) => `192.168.${index % 250}.0/24`), '10.0.0.0/8'];
+  const [one, other] = ['a', 'b'].map((id) => sample({ id, scope: { allow: ['10.1.0.0/16'], deny } }));
+  assert.ok(one && other);
+  for (const most of [10, 500, 1500, MAX_COMPARED]) {
+    const notices = overlapNotices([one, other], createComparer(most));
+    assert.doesNotMatch([...notices.values()].flat().join(), /also in the scope/, `${most} comparisons`);
+    assert.equal(notices.size === 0, most === MAX_COMPARED);
+  }
+});
+
+test('an approval that everybody may give is told where there are other engagements', () => {
+  const open = sample({ id: 'a', approvals: { from: 'active' } });
+  const listed = sample({ id: 'b', principals: ['blue'], approvals: { from: 'active', approvers: ['boss'] } });
+  const never = sample({ id: 'c', principals: ['green'], risk: 'observe', approvals: { from: 'exploit' } });
+  const free = sample({ id: 'd', principals: ['white'] });
+  assert.equal(sharedNotices([open]).size, 0);
+  const notices = sharedNotices([open, listed, never, free]);
+  assert.equal(notices.get('a')?.length, 1);
+  assert.match(notices.get('a')?.[0] ?? '', /every key with runs:approve .* list approvers/);
+  for (const id of ['b', 'c', 'd']) assert.deepEqual(notices.get(id), [], id);
+});
+
+test('an engagement for nobody says what its keys get instead', () => {
+  assert.match(noticesFor({ principals: [] }).join(), /get default, unless engagements\.offerDefault is false/);
 });

@@ -132,7 +132,19 @@ test('a clock set back while the gateway is stopped opens nothing that the last 
   const { clocks } = clocksAt(NOW, NOW + 2 * HOUR);
   const found = clocks.state(window);
   assert.equal(found.state, 'expired');
-  assert.match(found.why ?? '', /clock was set back/);
+  assert.match(found.why ?? '', new RegExp(`record before the start is of ${at(2)}.*clock was set back`));
+  assert.match(found.why ?? '', /by about 120 min.*nor does a restart.*"The clock was ahead"/);
+});
+
+test('a clock set back while the gateway runs is told without a record, and one that is right again opens', () => {
+  const window = readWindow({ window: { until: at(3) } });
+  const { time, clocks } = clocksAt(NOW);
+  time.steady += 4 * HOUR;
+  assert.match(clocks.state(window).why ?? '', /machine's clock was set back, by about 240 min/);
+  assert.doesNotMatch(clocks.state(window).why ?? '', /record/);
+  const later = readWindow({ window: { until: at(5) } });
+  time.wall += 4 * HOUR;
+  assert.deepEqual(clocks.state(later), { state: 'open', closesAt: NOW + 5 * HOUR });
 });
 
 test('a clock set forward does not open what is not yet, and what it lets expire stays expired by it', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { cleanText } from '../../../src/core/tool/clean-text.ts';
+import { cleanText, startOf } from '../../../src/core/tool/clean-text.ts';
 
 const MARK = /…\[cut \d+ characters\]$/;
 
@@ -37,4 +37,10 @@ describe('cleanText', () => {
       }),
     );
   });
+});
+
+it('the start of a text never ends in half of a pair', () => {
+  assert.equal(startOf('ab😀', 3), 'ab');
+  assert.equal(startOf('ab😀', 4), 'ab😀');
+  assert.equal(startOf('abc', 2), 'ab');
 });
