@@ -54,7 +54,7 @@ test('verify calls nothing whole that is not signed: it names the records that c
   // What an attacker does who knows the format and has no key: from record 9 on everything is made anew, in both copies.
   const forged = relinked(records.with(8, { ...records[8], data: { n: 'forged' } } as AuditRecord), 8).map(textOf);
   writeFileSync(join(copy, 'audit', 'audit.jsonl'), forged.join('\n').concat('\n'));
-  const database = new DatabaseSync(join(copy, 'sallyport.db'));
+  const database = new DatabaseSync(join(copy, 'sallyport.db'), { timeout: 30_000 });
   const change = database.prepare('UPDATE audit SET record = ? WHERE seq = ?');
   for (const [index, text] of forged.entries()) change.run(text, index + 1);
   database.close();
@@ -102,7 +102,7 @@ test('verify names the record that was changed, removed or cut off, in either co
     assert.match(stdout, pattern);
   }
   writeFileSync(paths.records, whole);
-  const database = new DatabaseSync(join(dataDir, 'sallyport.db'));
+  const database = new DatabaseSync(join(dataDir, 'sallyport.db'), { timeout: 30_000 });
   database.exec("UPDATE audit SET run_id = 'run_hidden' WHERE seq = 3");
   assert.match((await cli('verify')).stdout, /record 3 {2}changed {2}\(table\)/);
   database.exec("UPDATE audit SET run_id = NULL WHERE seq = 3; UPDATE audit SET record = 'x' WHERE seq = 10");
@@ -115,7 +115,7 @@ test('verify names the record that was changed, removed or cut off, in either co
 test('an anchor tells what was cut off from everything here, also as a log server or a webhook kept it', async (t) => {
   const { cli, audit, paths, dataDir, anchor, cwd } = await filled(t);
   await audit.close();
-  const database = new DatabaseSync(join(dataDir, 'sallyport.db'));
+  const database = new DatabaseSync(join(dataDir, 'sallyport.db'), { timeout: 30_000 });
   database.exec('DELETE FROM audit WHERE seq > 4; DELETE FROM audit_checkpoints WHERE seq > 4');
   database.close();
   const first = (path: string, keep: (text: string) => boolean): void =>

@@ -114,7 +114,7 @@ test('a key that is taken out of the table, or made valid again there, is noted'
   const [one, two] = [await create('one'), await create('two')];
   await cli('revoke', one.id);
   const { audit, told, keys } = await start(3_600_000);
-  const database = new DatabaseSync(join(dataDir, 'sallyport.db'));
+  const database = new DatabaseSync(join(dataDir, 'sallyport.db'), { timeout: 30_000 });
   t.after(() => database.close());
   database.prepare('UPDATE api_keys SET revoked = NULL, created = ? WHERE id = ?').run(9e15, one.id);
   database.prepare('DELETE FROM api_keys WHERE id = ?').run(two.id);

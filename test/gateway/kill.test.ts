@@ -114,7 +114,7 @@ test('a store and an audit that cannot be written keep nothing alive', async (t)
   const place = await startKillPlace(t);
   const runId = await place.start('mine', ['escape', '2', 'stay']);
   // Somebody holds the database: neither runs nor audit nor the switch can be written.
-  const other = new DatabaseSync(join(place.dataDir, 'sallyport.db'));
+  const other = new DatabaseSync(join(place.dataDir, 'sallyport.db'), { timeout: 30_000 });
   other.exec('BEGIN IMMEDIATE');
   const answer = await killAndWatch(t, place, {});
   assert.deepEqual([answer.status, answer.body['code']], [503, 'ERR_STORE_UNAVAILABLE']);

@@ -103,7 +103,7 @@ test('what only the file has after a crash is completed into the table, and the 
   await audit.close();
   const whole = readFileSync(paths.records);
   const cut = (sql: string): void => {
-    const database = new DatabaseSync(join(dataDir, 'sallyport.db'));
+    const database = new DatabaseSync(join(dataDir, 'sallyport.db'), { timeout: 30_000 });
     database.exec(sql);
     database.close();
   };
@@ -128,7 +128,7 @@ test('copies that contradict each other, or what was signed, are not written to,
   await audit.close();
   const whole = readFileSync(paths.records, 'utf8');
   const signed = readFileSync(paths.checkpoints, 'utf8');
-  const database = new DatabaseSync(join(dataDir, 'sallyport.db'));
+  const database = new DatabaseSync(join(dataDir, 'sallyport.db'), { timeout: 30_000 });
   t.after(() => database.close());
   const deeds: Readonly<Record<string, () => void>> = {
     'the last record of the file changed': () => writeFileSync(paths.records, whole.replace('"n":4', '"n":5')),

@@ -18,7 +18,7 @@ function forge({ dataDir, paths }: Pick<Place, 'dataDir' | 'paths'>, seq: number
   const record = records[seq - 1] as AuditRecord;
   const forged = relinked(records.with(seq - 1, { ...record, principal: 'somebody else' }), seq - 1).map(textOf);
   writeFileSync(paths.records, forged.join('\n').concat('\n'));
-  const database = new DatabaseSync(join(dataDir, 'sallyport.db'));
+  const database = new DatabaseSync(join(dataDir, 'sallyport.db'), { timeout: 30_000 });
   const change = database.prepare('UPDATE audit SET record = ? WHERE seq = ?');
   for (const [index, text] of forged.entries()) change.run(text, index + 1);
   database.close();
@@ -31,8 +31,8 @@ async function killed(t: TestContext): Promise<Place> {
   for (let n = 0; n < 6; n += 1) await audit.append({ type: 'run.ended', data: { n } });
   const left = await newPlace(t);
   await (await left.open()).close();
-  const database = new DatabaseSync(join(place.dataDir, 'sallyport.db'));
-  const to = new DatabaseSync(join(left.dataDir, 'sallyport.db'));
+  const database = new DatabaseSync(join(place.dataDir, 'sallyport.db'), { timeout: 30_000 });
+  const to = new DatabaseSync(join(left.dataDir, 'sallyport.db'), { timeout: 30_000 });
   for (const [table, width] of [
     ['audit', 4],
     ['audit_checkpoints', 2],
